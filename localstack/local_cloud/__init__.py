@@ -1,0 +1,1 @@
+"""The embedded local cloud: AWS APIs on one loopback port, without Docker."""

@@ -1,0 +1,1 @@
+"""The AWS data and ML platform that runs whole on a laptop."""
