@@ -1,7 +1,7 @@
-"""What the declared platform needs from AWS: the single description from which every deployment is provisioned.
+"""What the declared platform needs from AWS: the one description every deployment is provisioned from.
 
-The components under ``mlops_platform/defs`` say what they need; this module gathers it into one JSON document.
-The local cloud and the Pulumi program read that document, create what it names and answer with the
+The components under ``mlops_platform/defs`` say what they need; this module gathers it into one JSON
+document. The local cloud and the Pulumi program read that document, create what it names and answer with the
 infrastructure contract (:mod:`mlops_platform.deployment`). Nothing here does I/O beyond reading ``defs``.
 """
 

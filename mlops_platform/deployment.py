@@ -13,6 +13,7 @@ setting                   meaning                                               
 ``LOCAL_CLOUD_PORT``      port of the embedded local cloud                               4566 (4567 before
                                                                                          an emulator)
 ``LOCAL_CLOUD_DIR``       its state folder                                               ``.local_cloud``
+``MLOPS_SEED_ROWS``       tickets in the example data of a new local cloud; 0 for none   10,000
 ``LOCALSTACK_HOST``,      where the external emulator listens (read by                   ``localhost:4566``
 ``EDGE_PORT``             ``localstack-client``)
 ========================= ============================================================== =================
@@ -41,7 +42,8 @@ class Deployment:
         starter: command that makes the endpoint answer (idempotent); None where nothing is to be started.
         provisioner: command that reads a :class:`~mlops_platform.declaration.Declaration` as JSON on its
             standard input, creates what it needs and writes the contract; None where Pulumi does it.
-        environment: added to the environment of both commands.
+        seeder: command that fills a newly provisioned deployment with the example data; None for none.
+        environment: added to the environment of these commands.
         credentials: (access key id, secret access key); None leaves the choice to boto3's default chain.
     """
 
@@ -51,6 +53,7 @@ class Deployment:
     contract_parameter: str
     starter: tuple[str, ...] | None = None
     provisioner: tuple[str, ...] | None = None
+    seeder: tuple[str, ...] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     credentials: tuple[str, str] | None = None
 
@@ -104,7 +107,7 @@ class Contract(BaseModel):
         return _named(self.postgres, name, "PostgreSQL source")
 
     def glue_job(self, name: str) -> str:
-        """The physical name of the job declared as ``name``. Raises DeploymentError: it is not provisioned."""
+        """The job's physical name. Raises DeploymentError: it is not provisioned."""
         return _named(self.glue_jobs, name, "Glue job")
 
 
@@ -171,6 +174,7 @@ def _local_cloud(name: str, *, default_port: int, folder: str, upstream: dict[st
         contract_parameter=_contract_parameter(),
         starter=(*command, "up"),
         provisioner=(*command, "provision"),
+        seeder=(*command, "seed") if os.environ.get("MLOPS_SEED_ROWS") != "0" else None,
         environment={"LOCAL_CLOUD_PORT": port, "LOCAL_CLOUD_DIR": state, **upstream},
         credentials=("test", "test"),
     )
