@@ -175,7 +175,12 @@ def _local_cloud(name: str, *, default_port: int, folder: str, upstream: dict[st
         starter=(*command, "up"),
         provisioner=(*command, "provision"),
         seeder=(*command, "seed") if os.environ.get("MLOPS_SEED_ROWS") != "0" else None,
-        environment={"LOCAL_CLOUD_PORT": port, "LOCAL_CLOUD_DIR": state, **upstream},
+        environment={
+            "LOCAL_CLOUD_PORT": port,
+            "LOCAL_CLOUD_DIR": state,
+            "AWS_DEFAULT_REGION": _region(),
+            **upstream,
+        },
         credentials=("test", "test"),
     )
 

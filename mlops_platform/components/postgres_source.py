@@ -19,8 +19,8 @@ class PostgresTable(dg.Model, dg.Resolvable):
     min_rows: int = Field(default=1, description="Fewest rows the table may have.")
     version_column: str | None = Field(
         default=None,
-        description="An indexed column that grows with each change, e.g. updated_at. Left out, the data version "
-        "is a digest of every row: exact, one full scan an observation.",
+        description="An indexed column that grows with each change, e.g. updated_at. Left out, the data "
+        "version is a digest of every row: exact, one full scan an observation.",
     )
 
 

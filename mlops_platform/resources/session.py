@@ -60,8 +60,11 @@ class AwsSession:
         """Read the contract anew at the next use."""
         self._contract = None
 
-    def provision(self, declaration: Declaration) -> Contract:
+    def provision(self, declaration: Declaration, *, seed: bool = True) -> Contract:
         """Create what is declared and answer with the new contract. One process at a time.
+
+        Args:
+            seed: fill a deployment that had no contract yet with the example data.
 
         Raises:
             DeploymentError: the deployment is provisioned by other means, or provisioning failed.
@@ -72,20 +75,20 @@ class AwsSession:
             )
         self.client("ssm")
         with _Exclusive(self.deployment.environment):
-            found = self._read_contract()
+            found = self.read_contract()
             if found is None or found.declaration_digest != declaration.digest():
                 run_command(
                     self.deployment.provisioner, self.deployment.environment, declaration.model_dump_json()
                 )
-            if found is None and self.deployment.seeder is not None:
+            if seed and found is None and self.deployment.seeder is not None:
                 run_command(self.deployment.seeder, self.deployment.environment)
-        self._contract = self._read_contract()
+        self._contract = self.read_contract()
         if self._contract is None:
             raise DeploymentError("Provisioning ended without writing the contract. See `mlops local logs`.")
         return self._contract
 
     def _current_contract(self) -> Contract:
-        found = self._read_contract()
+        found = self.read_contract()
         if self.deployment.provisioner is not None:
             from mlops_platform.declared import declaration  # components import resources: load them late
 
@@ -99,7 +102,8 @@ class AwsSession:
             )
         return found
 
-    def _read_contract(self) -> Contract | None:
+    def read_contract(self) -> Contract | None:
+        """The contract as it is in SSM now, None if there is none; provisions nothing."""
         ssm = self.client("ssm")
         try:
             answer = ssm.get_parameter(Name=self.deployment.contract_parameter, WithDecryption=True)

@@ -1,0 +1,1 @@
+"""The declared platform: one room per stage of the data's way."""
