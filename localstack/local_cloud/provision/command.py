@@ -108,8 +108,13 @@ def _tell(line: str) -> None:
 def _expected(error: Exception) -> bool:
     """True for what a user can mend; anything else is a defect and keeps its traceback."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from psycopg import Error as PsycopgError
 
-    return isinstance(error, BotoCoreError | ClientError | OSError | ValueError)
+    from local_cloud.postgres import PostgresError
+
+    return isinstance(
+        error, BotoCoreError | ClientError | PsycopgError | PostgresError | OSError | ValueError
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

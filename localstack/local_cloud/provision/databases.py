@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from local_cloud.provision.site import OURS, Site, tag_list
 
@@ -27,9 +28,7 @@ def ensure_postgres_secret(site: Site, secret_id: str, database: str) -> Postgre
     found = site.found(lambda: secrets.describe_secret(SecretId=secret_id), "ResourceNotFoundException")
     tags = {tag["Key"]: tag["Value"] for tag in (found or {}).get("Tags", [])}
     if found is None or OURS.items() <= tags.items():
-        from local_cloud.postgres import connection_info
-
-        text = json.dumps({"engine": "postgres", **connection_info(database)})
+        text = json.dumps({"engine": "postgres", **_local_database(site, database)})
         if found is None:
             found = secrets.create_secret(Name=secret_id, SecretString=text, Tags=tag_list())
             site.tell(f"created secret {secret_id} of database {database}")
@@ -46,3 +45,33 @@ def ensure_postgres_secret(site: Site, secret_id: str, database: str) -> Postgre
             "Write it anew with `mlops add postgres`."
         ) from error
     return PostgresSecret(found["ARN"], url)
+
+
+def _local_database(site: Site, name: str) -> dict[str, Any]:
+    """Host, port, username, password and dbname of the database in the local server; created if absent.
+
+    Raises:
+        local_cloud.postgres.PostgresError: no server is configured, or it was never started.
+        psycopg.OperationalError: it does not answer.
+    """
+    import psycopg
+    from psycopg.sql import SQL, Identifier
+
+    from local_cloud.postgres import connection_info
+    from local_cloud.settings import from_environment
+
+    info = connection_info(from_environment())
+    with psycopg.connect(
+        host=info["host"],
+        port=info["port"],
+        user=info["username"],
+        password=info["password"],
+        dbname=info["dbname"],
+        autocommit=True,
+        connect_timeout=10,
+    ) as connection:
+        found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if found is None:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+            site.tell(f"created database {name}")
+    return {**info, "dbname": name}
