@@ -251,7 +251,14 @@ class GlueTable(PlatformComponent):
                 "job_seconds": run.seconds,
                 "log": _log(run),
             },
-            check_results=check_results(self.key, self.checks, self.columns, columns, counts),
+            check_results=check_results(
+                self.key,
+                self.checks,
+                self.columns,
+                columns,
+                counts,
+                quarantined=self.quarantine_table is not None,
+            ),
         )
         if self.quarantine_key is not None:
             reasons = "\n".join(f"| {r} | {n:,} |" for r, n in counts.reasons)

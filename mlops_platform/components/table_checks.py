@@ -42,6 +42,8 @@ def check_results(
     declared: Sequence[Column],
     found: Sequence[tuple[str, str, str | None]],
     counts: PartitionCounts,
+    *,
+    quarantined: bool,
 ) -> list[dg.AssetCheckResult]:
     """The outcome of each of the table's checks."""
     results = [_row_count(key, settings, counts), _schema(key, declared, found)]
@@ -56,7 +58,7 @@ def check_results(
                 metadata={"duplicates": sum(duplicates.values())},
             )
         )
-    if counts.quarantined or counts.reasons:
+    if quarantined:
         results.append(_quarantined(key, settings, counts))
     return results
 
