@@ -1,10 +1,11 @@
 """Glue job: the day's ticket drops, cleaned, freed of duplicates and joined with customers, plans and agents.
 
-Rows are accounted for exactly: rows in = rows out + duplicates removed + quarantined, counted from what was read and from
-what lies in the lake, and the job fails where they differ. Running a partition again gives the same result.
+Rows are accounted for exactly: rows in = rows out + duplicates removed + quarantined, counted from what was
+read and from what lies in the lake, and the job fails where they differ. Running a partition again gives the
+same result.
 
-Job arguments: --database --table --lake_path --source_path --partitions (comma list of days) --quarantine_table
---connection (Glue connection of the PostgreSQL database).
+Job arguments: --database --table --lake_path --source_path --partitions (comma list of days)
+--quarantine_table --connection (Glue connection of the PostgreSQL database).
 """
 
 import sys
@@ -78,7 +79,9 @@ def stage(spark: SparkSession, source_path: str, days: list[str], path: str) -> 
 
 
 def with_reasons(staged: DataFrame) -> DataFrame:
-    """Typed columns, and the reason of each row that cannot be typed; `raw` of such a row is its values as CSV."""
+    """Typed columns, and the reason of each row that cannot be typed; `raw` of such a row is its values as
+    CSV.
+    """
     rules: list[Column] = [F.when(F.col("reason").isNotNull(), F.col("reason"))]
     rules += [F.when(F.col(name).isNull(), F.lit(f"{name} is missing")) for name in REQUIRED]
     for name in TIMESTAMPS:
