@@ -14,6 +14,7 @@ from mlops_platform.components.base import (
     lost_connections_retried,
     table_schema,
 )
+from mlops_platform.components.scaffolding import AthenaViewsScaffolder
 from mlops_platform.components.sql_lineage import column_sources, referenced_tables
 from mlops_platform.components.table_counts import quoted
 from mlops_platform.declaration import Declaration
@@ -23,6 +24,7 @@ from mlops_platform.resources.glue import GlueResource
 PREVIEW_ROWS = 10
 
 
+@dg.scaffold_with(AthenaViewsScaffolder)
 class AthenaViews(PlatformComponent):
     """Each ``<view>.sql`` beside this file holds one SELECT in Athena's SQL and becomes the view ``<view>``.
 

@@ -15,6 +15,7 @@ from mlops_platform.components.base import (
 )
 from mlops_platform.components.csv_drops import day_prefix
 from mlops_platform.components.drop_runs import read_version_metadata
+from mlops_platform.components.scaffolding import GlueTableScaffolder
 from mlops_platform.components.table_checks import TableCheckSettings, check_results, check_specs
 from mlops_platform.components.table_counts import PartitionCounts, count_partitions
 from mlops_platform.declaration import Declaration, GlueJobNeeds
@@ -34,6 +35,7 @@ JOB_PARAMETERS = (
 )
 
 
+@dg.scaffold_with(GlueTableScaffolder)
 class GlueTable(PlatformComponent):
     """A Hive-partitioned Parquet table in the Glue Data Catalog, written by the Glue script beside this file.
 

@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_platform.components.base import Column, PlatformComponent, table_schema
+from mlops_platform.components.scaffolding import PostgresSourceScaffolder
 from mlops_platform.declaration import Declaration, PostgresNeeds
 from mlops_platform.resources.postgres import PostgresResource, TableState
 
@@ -24,6 +25,7 @@ class PostgresTable(dg.Model, dg.Resolvable):
     )
 
 
+@dg.scaffold_with(PostgresSourceScaffolder)
 class PostgresSource(PlatformComponent):
     """Tables of one PostgreSQL database, reached with the credentials in a Secrets Manager secret.
 

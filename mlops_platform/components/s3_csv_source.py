@@ -9,11 +9,13 @@ from mlops_platform.components.base import Column, ComponentError, PlatformCompo
 from mlops_platform.components.csv_drops import day_prefix, drops_by_day, observation
 from mlops_platform.components.csv_headers import HEAD_BYTES, HeaderProblem, header_problem
 from mlops_platform.components.s3_event_sensor import SensorSettings, event_sensor, reconcile_sensor
+from mlops_platform.components.scaffolding import S3CsvSourceScaffolder
 from mlops_platform.declaration import CsvSourceNeeds, Declaration
 from mlops_platform.resources.aws import AwsResource
 from mlops_platform.resources.s3 import S3Resource
 
 
+@dg.scaffold_with(S3CsvSourceScaffolder)
 class S3CsvSource(PlatformComponent):
     """Daily drops of CSV files under one prefix of the raw bucket.
 

@@ -1,0 +1,3 @@
+SELECT day, count(*) AS tickets
+FROM clean_tickets
+GROUP BY day
