@@ -32,7 +32,8 @@ class JobRuns(JobDefinitions):
         """Start a run; ``JobRunId`` names an earlier run to repeat with its arguments.
 
         Raises:
-            ServiceError: ``ConcurrentRunsExceededException``, ``EntityNotFoundException``, ``InvalidInputException``.
+            ServiceError: ``ConcurrentRunsExceededException``, ``EntityNotFoundException``,
+                ``InvalidInputException``.
         """
         refuse("StartJobRun", JobRunQueuingEnabled=JobRunQueuingEnabled or None)
         refuse("StartJobRun", ExecutionRoleSessionPolicy=ExecutionRoleSessionPolicy)
@@ -113,12 +114,12 @@ class JobRuns(JobDefinitions):
         if live and live[0] >= limit:
             raise ServiceError(
                 "ConcurrentRunsExceededException",
-                f"Concurrent runs exceeded for {job['Name']}: {live[0]} running, MaxConcurrentRuns is {limit}.",
+                f"Concurrent runs exceeded for {job['Name']}: {live[0]} of {limit} under way.",
             )
 
 
 def new_run(
-    job: Shape, arguments: Shape, timeout: int | None, given: Shape, previous: Shape | None = None
+    job: Shape, arguments: Shape, timeout: int | None, given: Shape, *, previous: Shape | None = None
 ) -> Shape:
     """A ``JobRun`` in its first state; ``previous`` is the failed attempt it repeats."""
     started = now()

@@ -80,7 +80,7 @@ def _messages(data: bytes) -> list[str]:
 
 
 def ship_all(streams: list[LogStream], final: bool = False) -> None:
-    """Send all streams on. That logging fails is told in the local cloud's own log and never fails the job."""
+    """Send all streams on. A failure is told in the local cloud's own log and never fails the job."""
     for stream in streams:
         try:
             stream.ship(final)

@@ -160,7 +160,7 @@ class Store:
             self._writer.execute("COMMIT")
 
     def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query, on this thread's own connection; inside ``write`` as the transaction sees it."""
+        """All rows of a query, on this thread's connection; inside ``write`` as the transaction sees it."""
         if getattr(self._local, "writing", False):
             return self._writer.execute(sql, tuple(parameters)).fetchall()
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

@@ -75,7 +75,7 @@ class Supervisor:
         return True
 
     def recover(self) -> None:
-        """After a start: runs that an earlier process left unfinished have failed, their processes are gone."""
+        """Runs that an earlier process left unfinished have failed, their processes are ended."""
         for run_id, body, pid in self._store.read(
             "SELECT id, body, pid FROM job_runs WHERE state IN ('STARTING', 'RUNNING', 'STOPPING')"
         ):
@@ -84,13 +84,9 @@ class Supervisor:
             run = loads(body)
             self._take_bookmark(run)
             stopped = run["JobRunState"] == "STOPPING"
-            message = "The local cloud ended while this run was under way; its process was stopped. Start the job again."
-            self._update(
-                run_id,
-                JobRunState="STOPPED" if stopped else "FAILED",
-                CompletedOn=now(),
-                **({} if stopped else {"ErrorMessage": message}),
-            )
+            message = "The local cloud ended while this run was under way and its process was stopped."
+            final: Shape = {"JobRunState": "STOPPED"} if stopped else _failed(message)
+            self._update(run_id, CompletedOn=now(), **final)
 
     def close(self) -> None:
         """Stop every run; they are recorded as failed because the local cloud ended."""
@@ -108,7 +104,7 @@ class Supervisor:
             final = self._with_slot(job, run, watch)
         except Exception as error:
             log.exception("Glue job run %s", run["Id"])
-            final = {"JobRunState": "FAILED", "ErrorMessage": f"The local cloud failed: {error}"}
+            final = _failed(f"The local cloud failed: {error}")
         try:
             self._take_bookmark(run)
             run = self._update(run["Id"], CompletedOn=now(), **final)
@@ -131,7 +127,7 @@ class Supervisor:
             launch = prepare(self._cloud, job, run, self._bookmark(job["Name"]))
             return self._run(launch, run, watch)
         except LaunchError as error:
-            return {"JobRunState": "FAILED", "ErrorMessage": str(error)}
+            return _failed(str(error))
         finally:
             self._slots.release()
 
@@ -204,7 +200,7 @@ class Supervisor:
 
 
 class _Watch:
-    """The signals of one run: ``wake`` whenever something is to be looked at, ``done`` when its process ended."""
+    """The signals of one run: ``wake`` when something is to be looked at, ``done`` when its process ended."""
 
     def __init__(self) -> None:
         self.wake, self.done = threading.Event(), threading.Event()
@@ -218,6 +214,10 @@ def _reap(process: Any, watch: _Watch) -> None:
     watch.wake.set()
 
 
+def _failed(message: str) -> Shape:
+    return {"JobRunState": "FAILED", "ErrorMessage": message}
+
+
 def _outcome(folder: Path, code: int) -> Shape:
     """The final state, from what the job's process left behind."""
     with contextlib.suppress(FileNotFoundError):
@@ -229,7 +229,7 @@ def _outcome(folder: Path, code: int) -> Shape:
             "ErrorMessage": outcome["error"] or f"Command failed with exit code {code}",
         }
     reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    return {"JobRunState": "FAILED", "ErrorMessage": f"The job's process ended without a result ({reason})."}
+    return _failed(f"The job's process ended without a result ({reason}).")
 
 
 def _kill_leftover(group: int, run_id: str) -> None:

@@ -1,0 +1,201 @@
+"""Tables of the Glue Data Catalog in Spark: ``spark.table``, ``spark.read.table`` and ``spark.sql``.
+
+The engine's own Glue provider lists a table's folder and ignores where its partitions lie, so tables are resolved
+here: the catalog's schema, its registered partitions, each at its own location.
+"""
+
+from functools import cache
+from typing import Any
+from urllib.parse import unquote
+
+from local_glue import s3
+from local_glue.run import UnsupportedError
+
+_current = {"database": "default"}
+
+
+def install() -> None:
+    """Patch the session's ways to name a table."""
+    from pyspark.sql.connect.catalog import Catalog
+    from pyspark.sql.connect.readwriter import DataFrameReader
+    from pyspark.sql.connect.session import SparkSession
+
+    native_table, native_sql = DataFrameReader.table, SparkSession.sql
+
+    def table(self: Any, tableName: str) -> Any:
+        found = lookup(self._client, tableName)
+        return native_table(self, tableName) if found is None else read(self._client, found)
+
+    def sql(self: Any, sqlQuery: str, args: Any = None, **_: Any) -> Any:
+        from local_glue import statements
+
+        return statements.run(self, sqlQuery, args, native_sql)
+
+    DataFrameReader.table = table
+    SparkSession.table = lambda self, tableName: self.read.table(tableName)
+    SparkSession.sql = sql
+    Catalog.tableExists = lambda self, tableName, dbName=None: _table_exists(self, tableName, dbName)
+    Catalog.databaseExists = lambda self, dbName: database_exists(dbName)
+    Catalog.currentDatabase = lambda self: _current["database"]
+    Catalog.setCurrentDatabase = lambda self, dbName: use(dbName)
+
+
+@cache
+def glue() -> Any:
+    """The job's Glue client."""
+    import boto3
+
+    return boto3.client("glue")
+
+
+def use(database: str) -> None:
+    """``USE database``."""
+    from pyspark.errors.exceptions.connect import AnalysisException
+
+    if database != "default" and not database_exists(database):
+        raise AnalysisException(f"[SCHEMA_NOT_FOUND] The schema `{database}` cannot be found.")
+    _current["database"] = database
+
+
+def database_exists(name: str) -> bool:
+    """Whether the Data Catalog has the database."""
+    try:
+        glue().get_database(Name=name)
+    except glue().exceptions.EntityNotFoundException:
+        return False
+    return True
+
+
+def lookup(spark: Any, name: str) -> dict[str, Any] | None:
+    """The catalog's table of that name, or ``None`` where the name is a temporary view's or no one's."""
+    parts = [part.strip("`") for part in name.split(".")]
+    if parts[0] in ("spark_catalog", "glue_catalog", "awsdatacatalog") and len(parts) == 3:
+        parts = parts[1:]
+    if len(parts) > 2:
+        return None
+    if len(parts) == 1 and is_view(spark, parts[0]):
+        return None
+    database, table = parts if len(parts) == 2 else (_current["database"], parts[0])
+    try:
+        return glue().get_table(DatabaseName=database, Name=table)["Table"]
+    except glue().exceptions.EntityNotFoundException:
+        return None
+
+
+def is_view(spark: Any, name: str) -> bool:
+    """Whether a temporary view of that name exists."""
+    return any(t.isTemporary and t.name.lower() == name.lower() for t in spark.catalog.listTables())
+
+
+def _table_exists(catalog: Any, name: str, database: str | None) -> bool:
+    spark = catalog._sparkSession
+    full = f"{database}.{name}" if database else name
+    return lookup(spark, full) is not None or ("." not in full and is_view(spark, full))
+
+
+def read(spark: Any, table: dict[str, Any], expression: str | None = None) -> Any:
+    """A table as a DataFrame.
+
+    Args:
+        spark: the session.
+        table: Glue's ``Table`` shape.
+        expression: a ``GetPartitions`` expression that limits which partitions are read.
+    """
+    keys = table.get("PartitionKeys", [])
+    source = _Source(spark, table)
+    if not keys:
+        return source.frame(table["StorageDescriptor"]["Location"], {})
+    given = {"Expression": expression} if expression else {}
+    pages = (
+        glue()
+        .get_paginator("get_partitions")
+        .paginate(
+            DatabaseName=table["DatabaseName"], TableName=table["Name"], ExcludeColumnSchema=True, **given
+        )
+    )
+    names = [key["Name"] for key in keys]
+    frames = [
+        source.frame(_location(table, names, partition), dict(zip(names, partition["Values"], strict=True)))
+        for page in pages
+        for partition in page["Partitions"]
+    ]
+    present = [frame for frame in frames if frame is not None]
+    return _union(present) if present else source.empty()
+
+
+def _location(table: dict[str, Any], names: list[str], partition: dict[str, Any]) -> str:
+    location = partition.get("StorageDescriptor", {}).get("Location")
+    if location:
+        return str(location)
+    base = table["StorageDescriptor"]["Location"].rstrip("/")
+    return "/".join([base, *(f"{n}={v}" for n, v in zip(names, partition["Values"], strict=True))]) + "/"
+
+
+def _union(frames: list[Any]) -> Any:
+    """A balanced tree, so that a plan of many partitions stays shallow."""
+    while len(frames) > 1:
+        pairs = [frames[i : i + 2] for i in range(0, len(frames), 2)]
+        frames = [pair[0].unionAll(pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
+    return frames[0]
+
+
+class _Source:
+    """How the files of one table are read."""
+
+    def __init__(self, spark: Any, table: dict[str, Any]) -> None:
+        self._spark, self._table = spark, table
+        self._name = f"{table['DatabaseName']}.{table['Name']}"
+        if table.get("TableType") == "VIRTUAL_VIEW":
+            raise UnsupportedError(f"{self._name} is an Athena view: Spark cannot read it, on AWS neither.")
+        if table.get("Parameters", {}).get("table_type", "").upper() == "ICEBERG":
+            raise UnsupportedError(
+                f"{self._name} is an Iceberg table: not supported by the local Spark engine."
+            )
+        self._columns = table["StorageDescriptor"].get("Columns", [])
+        self._schema = ", ".join(f"`{column['Name']}` {column['Type']}" for column in self._columns)
+        self._format, self._options = self._reader(table)
+
+    def _reader(self, table: dict[str, Any]) -> tuple[str, dict[str, str]]:
+        storage = table["StorageDescriptor"]
+        serde = storage.get("SerdeInfo", {})
+        library = serde.get("SerializationLibrary", "")
+        parameters = serde.get("Parameters", {})
+        if "ParquetHiveSerDe" in library or table.get("Parameters", {}).get("classification") == "parquet":
+            return "parquet", {}
+        if "JsonSerDe" in library:
+            return "json", {}
+        if "LazySimpleSerDe" in library or "OpenCSVSerde" in library:
+            skip = table.get("Parameters", {}).get("skip.header.line.count") or parameters.get(
+                "skip.header.line.count"
+            )
+            separator = parameters.get("separatorChar") or parameters.get("field.delim") or "\x01"
+            return "csv", {"header": "true" if skip == "1" else "false", "sep": separator}
+        raise UnsupportedError(
+            f"{self._name}: the SerDe {library or '(none)'} is not supported by the Spark engine."
+        )
+
+    def frame(self, location: str, values: dict[str, str]) -> Any:
+        """One folder with its partition's values as columns; ``None`` where a partition's folder is empty."""
+        if s3.is_s3(location) and not s3.exists(location.rstrip("/") + "/"):
+            return None if values else self.empty()
+        reader = self._spark.read.format(self._format).options(**self._options).schema(self._schema)
+        return self._with_values(reader.load(location), values)
+
+    def empty(self) -> Any:
+        """No rows, all columns."""
+        frame = self._spark.createDataFrame([], self._schema)
+        return self._with_values(frame, {key["Name"]: None for key in self._table.get("PartitionKeys", [])})
+
+    def _with_values(self, frame: Any, values: dict[str, Any]) -> Any:
+        from pyspark.sql.connect import functions as F
+
+        types = {key["Name"]: key.get("Type", "string") for key in self._table.get("PartitionKeys", [])}
+        for name, value in values.items():
+            text = None if value == "__HIVE_DEFAULT_PARTITION__" or value is None else unquote(value)
+            frame = frame.withColumn(name, F.lit(text).cast(types[name]))
+        return frame
+
+
+def file_format(table: dict[str, Any]) -> str:
+    """``parquet``, ``json`` or ``csv``, by the table's SerDe."""
+    return _Source(None, table)._format

@@ -1,0 +1,28 @@
+"""Functions whose results differ from Spark's without an error: corrected where it is simple, else refused."""
+
+from typing import Any
+
+from local_glue.run import UnsupportedError
+
+
+def install() -> None:
+    """Patch the functions module scripts import as ``F``."""
+    import pyspark.sql.connect.functions as connect
+    import pyspark.sql.functions as functions
+    from pyspark.sql.connect.dataframe import DataFrame
+
+    native_isnan = connect.isnan
+
+    def isnan(col: Any) -> Any:
+        """False for NULL, as Spark has it."""
+        return connect.coalesce(native_isnan(col), connect.lit(False))
+
+    connect.isnan = functions.isnan = isnan
+
+    def refuse_rdd(_: Any) -> Any:
+        raise UnsupportedError(
+            "DataFrame.rdd is not supported by the local Spark engine (Spark Connect has no RDDs): use DataFrame "
+            "methods, mapInPandas or applyInPandas, or run the job with LOCAL_CLOUD_GLUE_ENGINE=pyspark."
+        )
+
+    DataFrame.rdd = property(refuse_rdd)

@@ -1,0 +1,80 @@
+"""``spark.sql``: names of catalog tables become views over their files; statements about the catalog go to Glue."""
+
+from typing import Any
+
+from local_glue import catalog
+from local_glue.run import UnsupportedError
+
+
+def run(spark: Any, text: str, args: Any, native: Any) -> Any:
+    """Run a statement.
+
+    The text the engine gets is the caller's own, in which only the names of catalog tables were replaced.
+    """
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        trees = [tree for tree in sqlglot.parse(text, read="spark") if tree is not None]
+    except sqlglot.errors.SqlglotError:
+        return native(spark, text, args)  # the engine words the error, or knows more than the parser
+    if len(trees) != 1:
+        return native(spark, text, args)
+    tree = trees[0]
+    if isinstance(tree, exp.Use):
+        catalog.use(tree.this.name)
+        return spark.createDataFrame([], "result string")
+    if isinstance(tree, exp.Query):
+        return native(spark, _with_views(spark, text, tree), args)
+    _refuse_catalog_changes(tree)
+    if isinstance(tree, exp.Create):
+        return native(spark, _with_views(spark, text, tree.expression) if tree.expression else text, args)
+    return native(spark, text, args)
+
+
+def _with_views(spark: Any, text: str, tree: Any) -> str:
+    from sqlglot import exp
+
+    local = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    spans = []
+    for table in tree.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier) or (not table.db and table.name.lower() in local):
+            continue
+        name = ".".join(part.name for part in table.parts)
+        found = catalog.lookup(spark, name)
+        if found is None:
+            continue
+        view = f"__glue_{found['DatabaseName']}_{found['Name']}"
+        catalog.read(spark, found).createOrReplaceTempView(view)
+        first, last = table.parts[0], table.parts[-1]
+        alias = "" if table.alias else f" AS `{table.name}`"
+        spans.append((first.meta["start"], last.meta["end"] + 1, f"`{view}`{alias}"))
+    for start, end, replacement in sorted(spans, reverse=True):
+        text = text[:start] + replacement + text[end:]
+    return text
+
+
+def _refuse_catalog_changes(tree: Any) -> None:
+    from sqlglot import exp
+
+    temporary = isinstance(tree, exp.Create) and any(
+        isinstance(prop, exp.TemporaryProperty) for prop in tree.find_all(exp.TemporaryProperty)
+    )
+    if temporary or isinstance(tree, exp.Set | exp.Describe | exp.Cache | exp.Uncache):
+        return
+    changes = (
+        exp.Create,
+        exp.Drop,
+        exp.Insert,
+        exp.Alter,
+        exp.Delete,
+        exp.Update,
+        exp.Merge,
+        exp.Command,
+        exp.Show,
+    )
+    if isinstance(tree, changes):
+        raise UnsupportedError(
+            f"{tree.key.upper()} on the Data Catalog is not supported through spark.sql by the local Spark engine: "
+            "use boto3's glue client, or write files and register them."
+        )

@@ -1,0 +1,140 @@
+"""Corrections to ``DataFrame.write``: dynamic partition overwrite, NULL partitions, codecs, empty results."""
+
+from typing import Any
+
+from local_glue import s3
+from local_glue.run import UnsupportedError, scratch
+
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_CODEC = "spark.sql.parquet.compression.codec"
+_OVERWRITE = "spark.sql.sources.partitionOverwriteMode"
+_FORMATS = ("parquet", "csv", "json", "text", "orc")
+
+
+def install() -> None:
+    """Patch Spark Connect's writer."""
+    from pyspark.sql.connect.readwriter import DataFrameWriter, DataFrameWriterV2
+
+    send = DataFrameWriter.save
+
+    def save(
+        self: Any,
+        path: str | None = None,
+        format: str | None = None,
+        mode: str | None = None,
+        partitionBy: Any = None,
+        **options: Any,
+    ) -> None:
+        self.mode(mode).options(**options)
+        if partitionBy is not None:
+            self.partitionBy(partitionBy)
+        if format is not None:
+            self.format(format)
+        _save(self, path, send)
+
+    def refuse_table(self: Any, *_: Any, **__: Any) -> None:
+        raise UnsupportedError(
+            "saveAsTable, insertInto and writeTo are not supported by the local Spark engine: write the files with "
+            "df.write.parquet(path) and register the table or partition with boto3's glue client, or use "
+            "glueContext.getSink(..., enableUpdateCatalog=True)."
+        )
+
+    def refuse_jdbc(self: Any, *_: Any, **__: Any) -> None:
+        raise UnsupportedError("Writing through JDBC is not supported by the local Spark engine.")
+
+    DataFrameWriter.save = save
+    DataFrameWriter.saveAsTable = refuse_table
+    DataFrameWriter.insertInto = refuse_table
+    DataFrameWriter.jdbc = refuse_jdbc
+    for method in ("create", "replace", "createOrReplace", "append", "overwrite", "overwritePartitions"):
+        setattr(DataFrameWriterV2, method, refuse_table)
+
+
+def _save(writer: Any, path: str | None, send: Any) -> None:
+    write = writer._write
+    source = (write.source or "parquet").lower()
+    options = {key.lower(): value for key, value in write.options.items()}
+    path = path or options.get("path")
+    _check(source, write, path)
+    if source == "parquet" and "compression" not in options:
+        writer.option("compression", _setting(writer, _CODEC) or "snappy")
+    if write.partitioning_cols:
+        _name_null_partitions(write)
+    mode = (options.get("partitionoverwritemode") or _setting(writer, _OVERWRITE) or "static").lower()
+    if _is_overwrite(write) and mode == "dynamic" and write.partitioning_cols and s3.is_s3(path):
+        _overwrite_partitions(writer, path, send)
+    else:
+        send(writer, path)
+    if source == "parquet" and s3.is_s3(path) and not write.partitioning_cols and not any(s3.objects(path)):
+        _write_schema_only(writer, path)
+
+
+def _check(source: str, write: Any, path: str | None) -> None:
+    if source == "jdbc":
+        raise UnsupportedError("Writing through JDBC is not supported by the local Spark engine.")
+    if source not in _FORMATS:
+        raise UnsupportedError(f"Writing the format {source} is not supported by the local Spark engine.")
+    if path is None:
+        raise ValueError("save() needs a path.")
+    if write.num_buckets is not None and write.num_buckets > 0:
+        raise UnsupportedError("bucketBy is not supported by the local Spark engine.")
+
+
+def _setting(writer: Any, key: str) -> str | None:
+    return writer._spark.conf.get(key, "") or None
+
+
+def _is_overwrite(write: Any) -> bool:
+    return str(write.mode or "").lower() == "overwrite"
+
+
+def _name_null_partitions(write: Any) -> None:
+    """NULL and '' become Hive's default partition, as Spark names them; the engine would write ``day=/``."""
+    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.connect import functions as F
+
+    frame = DataFrame.withPlan(write._child, _session())
+    for name in write.partitioning_cols:
+        text = F.col(name).cast("string")
+        frame = frame.withColumn(name, F.when(text.isNull() | (text == ""), F.lit(HIVE_NULL)).otherwise(text))
+    write._child = frame._plan
+
+
+def _session() -> Any:
+    from local_glue.spark_context import session
+
+    return session()
+
+
+def _overwrite_partitions(writer: Any, path: str, send: Any) -> None:
+    """Replace only the partitions that the new rows lie in: new files first, then the old ones go.
+
+    The engine knows "overwrite" as "empty the table first", whatever ``partitionOverwriteMode`` says.
+    """
+    write = writer._write
+    bucket, key = s3.split(path)
+    prefix = key.rstrip("/") + "/"
+    before = {entry["Key"] for entry in s3.objects(path)}
+    write.mode = "append"
+    send(writer, path)
+    after = {entry["Key"] for entry in s3.objects(path)}
+    touched = {_folder(new) for new in after - before}
+    s3.delete(bucket, sorted(old for old in before if _folder(old) in touched and old.startswith(prefix)))
+
+
+def _folder(key: str) -> str:
+    return key.rpartition("/")[0]
+
+
+def _write_schema_only(writer: Any, path: str) -> None:
+    """An empty result still has a schema: Spark leaves one file that says so."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    schema = DataFrame.withPlan(writer._write._child, _session()).schema
+    file = scratch("empty") / "part-00000.snappy.parquet"
+    pq.write_table(pa.Table.from_batches([], to_arrow_schema(schema)), file)
+    bucket, key = s3.split(path)
+    s3.client().upload_file(str(file), bucket, f"{key.rstrip('/')}/{file.name}")
