@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 # Hidden in the UI by its prefix: {day: data version} of the drops that a run was asked to read.
-VERSIONS_TAG = ".dagster/mlops/drop_versions"
+VERSIONS_TAG = ".dagster/mlops_drop_versions"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 UNDER_WAY = [
