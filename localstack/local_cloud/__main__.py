@@ -13,8 +13,8 @@ from local_cloud.state_folder import LifecycleError
 EPILOG = (
     "Settings are environment variables: LOCAL_CLOUD_DIR (state folder, default ./.local_cloud), "
     "LOCAL_CLOUD_PORT (4566), LOCAL_CLOUD_POSTGRES_PORT (5433; 0 for none), LOCAL_CLOUD_POSTGRES_DSN (use "
-    "this server instead), LOCAL_CLOUD_UPSTREAM (URL of an external emulator for the base services). Everything "
-    "listens on 127.0.0.1."
+    "this server instead), LOCAL_CLOUD_UPSTREAM (URL of an external emulator for the base services). "
+    "Everything listens on 127.0.0.1."
 )
 
 

@@ -29,6 +29,10 @@ HOOKS = {
         "_plain_path_key",
         "_fire_s3_event",
         "_fire_s3_event_async",
+        "_next_event_sequencer",
+        "_bucket_notifications",
+        "_atomic_write",
+        "_remove_key_files",
     ),
 }
 """Module to the private names used: see the contract tests for what each must do."""

@@ -17,8 +17,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from local_cloud import __version__, engines, routing
-from local_cloud.deliveries import pending_deliveries
+from local_cloud.deliveries import observed
 from local_cloud.durability import EVERYTHING, S3_EVENT_TOUCHES, TOUCHES, Checkpointer
+from local_cloud.error_pages import denied, not_durable, too_large, unsupported
 from local_cloud.protocol import HttpRequest, HttpResponse
 from local_cloud.settings import Settings
 
@@ -72,7 +73,7 @@ class Gateway:
         path, query = scope["path"], scope["query_string"].decode("latin-1")
         refused = routing.refusal(headers, path)
         if refused:
-            await respond(send, _plain_error(403, "AccessDenied", refused))
+            await respond(send, denied(headers, refused))
         elif path == HEALTH_PATH:
             await respond(send, HttpResponse(200, {"Content-Type": "application/json"}, self._health()))
         else:
@@ -87,7 +88,7 @@ class Gateway:
         elif self._checkpointer is None:
             await self._base(scope, receive, send)
         elif service is not None and service not in routing.BASE_SERVICES:
-            await respond(send, _unsupported(service, [*self._engines, *routing.BASE_SERVICES]))
+            await respond(send, unsupported(service, headers, [*self._engines, *routing.BASE_SERVICES]))
         else:
             await self._serve_base(service or "s3", scope, headers, receive, send)
 
@@ -96,7 +97,7 @@ class Gateway:
     ) -> None:
         body = await read_body(receive, MAX_ENGINE_BODY)
         if body is None:
-            await respond(send, _plain_error(413, "RequestEntityTooLarge", "The request body is too large."))
+            await respond(send, too_large(headers, MAX_ENGINE_BODY))
             return
         request = HttpRequest(
             method=scope["method"],
@@ -114,7 +115,10 @@ class Gateway:
         """MiniStack's answer, held back until what it changed is on disk."""
         action = headers.get("x-amz-target", "").rpartition(".")[2]
         if not action and "x-www-form-urlencoded" in headers.get("content-type", "") and service != "s3":
-            body = await read_body(receive, MAX_ENGINE_BODY) or b""
+            body = await read_body(receive, MAX_ENGINE_BODY)
+            if body is None:
+                await respond(send, too_large(headers, MAX_ENGINE_BODY))
+                return
             action = parse_qs(body.decode("latin-1")).get("Action", [""])[0]
             receive = replay(body)
         if scope["method"] in ("GET", "HEAD") and not action:
@@ -129,24 +133,23 @@ class Gateway:
         async def hold(message: dict[str, Any]) -> None:
             held.append(message)
 
-        with pending_deliveries() as deliveries:
+        with observed() as (deliveries, failures):
             await self._base(scope, receive, hold)
             if deliveries:
-                await asyncio.wait([asyncio.wrap_future(d) for d in deliveries])
+                await asyncio.wait([asyncio.wrap_future(delivery) for delivery in deliveries])
                 touched |= S3_EVENT_TOUCHES
-        if touched and held and held[0]["status"] < 400:
+        if held and held[0]["status"] < 400:
             try:
-                await self._commit(touched)
+                if failures:
+                    raise failures[0]
+                if touched and self._checkpointer is not None:
+                    await self._checkpointer.commit(touched)
             except (OSError, sqlite3.Error) as error:
                 log.exception("The answer to a %s request could not be made durable.", service)
-                await respond(send, _not_durable(error, self._settings))
+                await respond(send, not_durable(service, headers, error, self._settings.dir))
                 return
         for message in held:
             await send(message)
-
-    async def _commit(self, touched: frozenset[str]) -> None:
-        if self._checkpointer is not None:
-            await self._checkpointer.commit(touched)
 
     def _health(self) -> bytes:
         base = "running" if self._checkpointer else f"proxied to {self._settings.upstream}"
@@ -204,26 +207,3 @@ def replay(body: bytes) -> Receive:
         return {"type": "http.disconnect"}
 
     return receive
-
-
-def _plain_error(status: int, code: str, message: str) -> HttpResponse:
-    """An error most AWS clients can read: JSON, with the code in the header too."""
-    body = json.dumps({"__type": code, "message": message}).encode()
-    return HttpResponse(status, {"Content-Type": "application/json", "x-amzn-ErrorType": code}, body)
-
-
-def _unsupported(service: str, served: list[str]) -> HttpResponse:
-    return _plain_error(
-        501,
-        "UnsupportedOperation",
-        f"The local cloud does not serve {service!r}. It serves {', '.join(sorted(served))}; for others set "
-        "LOCAL_CLOUD_UPSTREAM to an emulator that does.",
-    )
-
-
-def _not_durable(error: Exception, settings: Settings) -> HttpResponse:
-    return _plain_error(
-        500,
-        "InternalFailure",
-        f"The change could not be written to {settings.dir}: {error}. Free disk space there and try again.",
-    )
