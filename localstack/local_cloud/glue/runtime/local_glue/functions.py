@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from local_glue.run import UnsupportedError
-
 
 def install() -> None:
     """Patch the functions module scripts import as ``F``."""
@@ -15,12 +13,14 @@ def install() -> None:
 
     def isnan(col: Any) -> Any:
         """False for NULL, as Spark has it."""
-        return connect.coalesce(native_isnan(col), connect.lit(False))
+        native = native_isnan(col)
+        name = str(native).removeprefix("Column<'").removesuffix("'>")
+        return connect.coalesce(native, connect.lit(False)).alias(name)
 
     connect.isnan = functions.isnan = isnan
 
     def refuse_rdd(_: Any) -> Any:
-        raise UnsupportedError(
+        raise NotImplementedError(  # an AttributeError would send Python on to __getattr__ and its message
             "DataFrame.rdd is not supported by the local Spark engine (Spark Connect has no RDDs): use DataFrame "
             "methods, mapInPandas or applyInPandas, or run the job with LOCAL_CLOUD_GLUE_ENGINE=pyspark."
         )

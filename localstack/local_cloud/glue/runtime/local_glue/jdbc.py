@@ -206,13 +206,9 @@ def _copy(
         where = sql.SQL(part) if isinstance(part, str) else part
         statement = sql.SQL("{} WHERE {}").format(statement, where)
     size = int(given.get("fetchsize") or 0) or _BATCH
-    with (
-        psycopg.connect(**conninfo) as connection,
-        connection.cursor(name="glue", binary=False) as cursor,
-        pq.ParquetWriter(target, schema) as writer,
-    ):
+    with psycopg.connect(**conninfo) as connection, pq.ParquetWriter(target, schema) as writer:
         _plain_text(connection)
-        cursor.itersize = size
+        cursor = connection.cursor(name="glue")  # after the loaders: a cursor takes them over when it is made
         if given.get("sessioninitstatement"):
             connection.execute(given["sessioninitstatement"])
         cursor.execute(statement)

@@ -1,6 +1,7 @@
 """A stand-in for ``SparkContext``: what Glue scripts use of it, and a clear word on the rest (Spark Connect has none)."""
 
 import os
+import threading
 import uuid
 from typing import Any
 
@@ -12,7 +13,9 @@ _conf: dict[str, str] = {}
 class SparkContext:
     """``SparkContext()`` and ``SparkContext.getOrCreate()`` of Glue scripts. RDDs are not to be had."""
 
-    _active_spark_context = None  # what PySpark itself looks at: no JVM context exists
+    # What PySpark itself looks at: there is no JVM context.
+    _active_spark_context = _gateway = _jvm = None
+    _lock = threading.RLock()
     _instance: "SparkContext | None" = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "SparkContext":
