@@ -8,6 +8,7 @@ from mlops_platform.commands.add import add
 from mlops_platform.commands.demo import demo
 from mlops_platform.commands.doctor import doctor
 from mlops_platform.commands.local import local
+from mlops_platform.commands.materialize import materialize
 from mlops_platform.commands.provision import provision, seed
 from mlops_platform.commands.query import query
 from mlops_platform.deployment import DeploymentError
@@ -21,7 +22,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, local, provision, seed, doctor, add, query):
+for command in (demo, local, provision, seed, materialize, doctor, add, query):
     cli.add_command(command)
 
 

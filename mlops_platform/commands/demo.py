@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlops_platform.deployment import DeploymentError, current, project_root
+from mlops_platform.deployment import DeploymentError, current
 from mlops_platform.resources.session import current_session
 
 if TYPE_CHECKING:
@@ -24,11 +24,9 @@ def demo(rows: int | None) -> None:
     deployment = current()
     if deployment.starter is None:
         raise DeploymentError("The demo runs on a laptop. Set MLOPS_DEPLOYMENT=local.")
-    os.environ.setdefault("DAGSTER_HOME", str(project_root()))
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     started = time.monotonic()
 
-    from mlops_platform.commands.materialize import materialize_everything
+    from mlops_platform.commands.materialize import instance_home, materialize_everything
     from mlops_platform.declared import declaration
 
     with _step("Starting the local cloud"):
@@ -39,6 +37,7 @@ def demo(rows: int | None) -> None:
     arguments = ["--rows", str(rows)] if rows else []
     command = [*deployment.starter[:-1], "seed", *arguments]
     subprocess.run(command, env={**os.environ, **deployment.environment}, check=True)
+    instance_home()
     made = materialize_everything(click.echo)
     _report(made, time.monotonic() - started, deployment.endpoint_url or "")
 

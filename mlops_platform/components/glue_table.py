@@ -275,19 +275,12 @@ class GlueTable(PlatformComponent):
     def _partition_metadata(
         self, context: dg.AssetExecutionContext, day: str, version: str, counts: PartitionCounts
     ) -> None:
-        own = {
-            "dagster/row_count": counts.rows.get(day, 0),
-            "quarantined_rows": counts.quarantined.get(day, 0),
-        }
-        if self.csv_source:
-            own[read_version_metadata(self.csv_source)] = version  # type: ignore[assignment]
-        context.add_asset_metadata(own, asset_key=self.key, partition_key=day)
+        read = {read_version_metadata(self.csv_source): version} if self.csv_source else {}
+        refused = {"dagster/row_count": counts.quarantined.get(day, 0)}
+        own = {"dagster/row_count": counts.rows.get(day, 0), "quarantined_rows": refused["dagster/row_count"]}
+        context.add_asset_metadata({**read, **own}, asset_key=self.key, partition_key=day)
         if self.quarantine_key is not None:
-            context.add_asset_metadata(
-                {"dagster/row_count": counts.quarantined.get(day, 0)},
-                asset_key=self.quarantine_key,
-                partition_key=day,
-            )
+            context.add_asset_metadata({**read, **refused}, asset_key=self.quarantine_key, partition_key=day)
 
 
 def _log(run: GlueJobRun) -> dg.MarkdownMetadataValue:
