@@ -1,0 +1,3 @@
+from mlops_platform_tests.fixtures_cloud import local_cloud
+
+__all__ = ["local_cloud"]
