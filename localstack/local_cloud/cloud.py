@@ -7,8 +7,8 @@ from typing import Any
 
 from local_cloud.objects import ObjectStore
 
-KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-"""The local cloud checks no keys, but a request must be signed: its signature names the service."""
+KEYS = ("test", "test")
+"""Access key and secret. Nobody checks them, but a request must be signed: its signature names the service."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def _client(service: str, endpoint_url: str, region: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.session.Session(**KEYS, region_name=region).client(
+    return boto3.session.Session(*KEYS, region_name=region).client(
         service,
         endpoint_url=endpoint_url,
         config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3}, inject_host_prefix=False),

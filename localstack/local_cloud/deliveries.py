@@ -68,9 +68,9 @@ def _deliver_by_ourselves(s3: Any) -> None:
             return
         extra["sequencer"] = s3._next_event_sequencer(event_name)
         # The account and region of the request travel in context variables.
-        context = contextvars.copy_context()
+        run: Any = contextvars.copy_context().run
         delivery = _threads.submit(
-            context.run, s3._fire_s3_event, bucket_name, key, event_name, size, etag, deletion_type, **extra
+            run, s3._fire_s3_event, bucket_name, key, event_name, size, etag, deletion_type, **extra
         )
         found = _pending.get()
         if found is not None:

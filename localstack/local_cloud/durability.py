@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from local_cloud import state_records
 
@@ -106,6 +107,8 @@ class Checkpointer:
         """Gives every service its records back. Call once, before requests are served."""
         for service, rows in self._store.read().items():
             state = state_records.rebuild(rows)
+            if service == "sqs":
+                _rehome_queues(state, self._app._get_module("sqs"))
             self._app._get_module(self._app._state_map[service]).load_persisted_state(state)
             self._written[service] = {name: (None, hash(value)) for name, value in rows}
 
@@ -198,3 +201,16 @@ class Checkpointer:
                 changes.append((service, record.name, text))
         changes += [(service, name, None) for name in before.keys() - after.keys()]
         return after, changes
+
+
+def _rehome_queues(state: dict[str, Any], sqs: Any) -> None:
+    """Queues are stored under their URL; a cloud that was started on another port has other URLs."""
+    queues = state.get("queues")
+    if queues is None:
+        return
+    for (account, region, url), queue in list(queues._data.items()):
+        here = urlsplit(url)._replace(netloc=sqs._CANONICAL_NETLOC).geturl()
+        if here != url:
+            del queues._data[account, region, url]
+            queues._data[account, region, here] = queue
+            queue["url"] = here

@@ -20,8 +20,10 @@ from local_cloud.settings import HOST, Settings
 from local_cloud.state_folder import LifecycleError
 
 START_SECONDS = 60.0
-STOP_SECONDS = 30.0
-HEALTH_SECONDS = 5.0
+STOP_SECONDS = float(os.environ.get("LOCAL_CLOUD_STOP_SECONDS") or 30)
+"""How long a server may take for its last checkpoint and its children before it is killed."""
+HEALTH_SECONDS = float(os.environ.get("LOCAL_CLOUD_HEALTH_SECONDS") or 5)
+"""How long a server may take to answer before it counts as half dead."""
 
 Say = Callable[[str], None]
 
@@ -126,7 +128,7 @@ def _refuse_taken_port(settings: Settings) -> None:
             f"Port {settings.port} may not be opened by this user; set LOCAL_CLOUD_PORT to 1024 or above."
         ) from error
     except OSError as error:
-        other = health_of(settings.port)
+        other = health_of(settings.port, timeout=1.0)
         who = (
             f"the local cloud of {other['dir']} (pid {other['pid']})" if other else ports.owner(settings.port)
         )

@@ -112,13 +112,14 @@ class Postgres:
         password = self._password()
         if not (self._data / "PG_VERSION").exists():
             self._create(binaries, run_as, password)
+        self._remove_stale_pid_file()
         with (self._folder / "log").open("ab") as output:
             self._process = processes.popen(
                 [
                     binaries / "postgres",
                     *("-D", self._data, "-h", HOST, "-p", str(self._settings.postgres_port)),
                     # No Unix socket: its path would have to be short, and loopback TCP is all that is used.
-                    *("-c", "unix_socket_directories=", "-c", "fsync=on"),
+                    *("-c", "unix_socket_directories=", "-c", "fsync=on", "-c", "wal_level=logical"),
                 ],
                 env={"PATH": os.environ.get("PATH", ""), "TZ": "UTC"},
                 stdout=output,
@@ -126,6 +127,13 @@ class Postgres:
                 run_as=run_as,
             )
         self._wait(password)
+
+    def _remove_stale_pid_file(self) -> None:
+        """After a kill the recorded pid may be another program's by now, and PostgreSQL would not start."""
+        path = self._data / "postmaster.pid"
+        with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
+            if "postgres" not in ports.command(int(path.read_text().split()[0])):
+                path.unlink()
 
     def _password(self) -> str:
         path = _password_file(self._settings)

@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -98,20 +99,31 @@ def instance_mark(state_dir: str | Path | None = None) -> str:
     return str(state_dir or os.environ.get("LOCAL_CLOUD_DIR") or "-")
 
 
-def end_leftovers(state_dir: str | Path) -> list[int]:
+def end_leftovers(state_dir: str | Path, grace_seconds: float = 2.0) -> list[int]:
     """Kills children that an instance on this state folder left behind when it was killed. Their pids.
 
-    Only call while holding the folder's instance lock: then no living instance owns them.
+    Only call while holding the folder's instance lock: then no living instance owns them. Those that got the
+    kernel's signal are given a moment to end by themselves (PostgreSQL flushes), then all are killed.
     """
-    wanted = f"{INSTANCE_VARIABLE}={instance_mark(state_dir)}".encode()
-    ended: list[int] = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        pid = int(entry.name)
-        with contextlib.suppress(OSError):
-            if pid != os.getpid() and wanted in (entry / "environ").read_bytes().split(b"\0"):
-                os.kill(pid, signal.SIGKILL)
-                ended.append(pid)
+    deadline = time.monotonic() + grace_seconds
+    while time.monotonic() < deadline and _marked(state_dir):
+        time.sleep(0.05)
+    ended = _marked(state_dir)
+    for pid in ended:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     return ended
+
+
+def _marked(state_dir: str | Path) -> list[int]:
+    wanted = f"{INSTANCE_VARIABLE}={instance_mark(state_dir)}".encode()
+    found: list[int] = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            # A zombie's environment is empty: it is gone but for its parent's wait.
+            if wanted in (entry / "environ").read_bytes().split(b"\0") and int(entry.name) != os.getpid():
+                found.append(int(entry.name))
+    return found
 
 
 def _start_spawner() -> None:

@@ -44,7 +44,7 @@ class RemoteObjectStore:
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         """See ObjectStore. The first page is asked for at once, so that a missing bucket raises here."""
         pages = iter(self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
-        with _s3_errors():
+        with _s3_errors(bucket):
             first = next(pages)
         return self._objects(first, pages)
 
@@ -56,7 +56,7 @@ class RemoteObjectStore:
 
     def local_path(self, bucket: str, key: str) -> Path:
         """See ObjectStore. One HEAD a call; a download when the ETag is new."""
-        with _s3_errors():
+        with _s3_errors(bucket, key):
             etag = self._s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
         suffix = "".join(Path(key).suffixes[-2:])[-20:]
         name = hashlib.sha256(f"{bucket}/{key}\n{etag}".encode()).hexdigest()
@@ -64,7 +64,7 @@ class RemoteObjectStore:
         if path.exists():
             os.utime(path)
             return path
-        with _s3_errors():
+        with _s3_errors(bucket, key):
             self._download(bucket, key, etag, path)
         self._evict(keep=path)
         return path
@@ -94,7 +94,7 @@ class RemoteObjectStore:
 
 
 @contextlib.contextmanager
-def _s3_errors() -> Iterator[None]:
+def _s3_errors(bucket: str, key: str = "") -> Iterator[None]:
     from botocore.exceptions import ClientError
 
     try:
@@ -102,4 +102,5 @@ def _s3_errors() -> Iterator[None]:
     except ClientError as error:
         code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
         # HEAD has no body to name the error in.
-        raise ServiceError("NoSuchKey" if code == "404" else code, str(error), status) from error
+        code = "NoSuchKey" if code == "404" else code
+        raise ServiceError(code, f"s3://{bucket}/{key}: {error}", status) from error

@@ -8,6 +8,9 @@ from pathlib import Path
 from local_cloud.settings import STATE_FORMAT, Settings
 
 MARKER = "local_cloud.json"
+OWN_NAMES = (MARKER, "up.lock", "instance.lock", "probe-")
+"""What other processes that prepare the same folder may have put there before the marker."""
+
 PROBE_BYTES = 64 * 1024
 """What must be writable before a server is started."""
 
@@ -28,7 +31,7 @@ def prepare(settings: Settings) -> None:
         marker = folder / MARKER
         if marker.exists():
             check_marked(folder)
-        elif any(entry.name not in ("up.lock", "instance.lock") for entry in folder.iterdir()):
+        elif not all(entry.name.startswith(OWN_NAMES) for entry in folder.iterdir()):
             raise LifecycleError(
                 f"{folder} holds other files and is not a local cloud's folder; "
                 "set LOCAL_CLOUD_DIR to a new one."
