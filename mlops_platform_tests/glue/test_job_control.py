@@ -170,7 +170,7 @@ def test_bookmarks_remember_committed_files_only(jobs: Jobs) -> None:
     assert rows(fail="yes") == "FAILED"
     assert rows() == [2]
     assert rows() == []
-    assert jobs.glue.get_job_bookmark(JobName=name)["JobBookmarkEntry"]["Run"] == 2
+    assert jobs.glue.get_job_bookmark(JobName=name)["JobBookmarkEntry"]["Run"] == 3
     jobs.glue.reset_job_bookmark(JobName=name)
     assert rows() == [1, 2]
 

@@ -87,9 +87,7 @@ def arguments_vector(job: Shape, run: Shape, arguments: Shape) -> list[str]:
     """``sys.argv[1:]`` as a script sees it on AWS: the merged arguments, then what Glue adds."""
     vector: list[str] = []
     for name, value in arguments.items():
-        vector += (
-            [name] if value in (None, "") and job["Command"]["Name"] == "pythonshell" else [name, value or ""]
-        )
+        vector += [name, value or ""]
     added = {
         "--JOB_ID": f"j_{run['Id'].removeprefix('jr_')[:32]}",
         "--JOB_RUN_ID": run["Id"],

@@ -159,7 +159,8 @@ class Supervisor:
             ship_all(streams)
         finished = watch.done.is_set()
         code = processes.end(process, 0 if finished else self.grace_seconds)
-        ship_all(streams, final=True)
+        if not self._closing:  # by now nobody serves CloudWatch Logs; the files stay in the run's folder
+            ship_all(streams, final=True)
         final = {"ExecutionTime": round(time.monotonic() - started)}
         if finished:
             return final | _outcome(launch.folder, code)
