@@ -1,0 +1,188 @@
+"""Tables and views as the Glue Data Catalog declares them, and the partitions a scan needs."""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from local_cloud.athena.errors import QueryError, unsupported
+from local_cloud.athena.trino.types import Type, parse_type
+from local_cloud.errors import ServiceError
+
+Shape = dict[str, Any]
+CATALOG = "awsdatacatalog"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A declared column."""
+
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Where one partition's files lie; ``values`` as the catalog writes them, one per partition key."""
+
+    values: tuple[str, ...]
+    location: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A readable table: ``format`` is parquet, lazy, opencsv or json; ``properties`` those of SerDe and table."""
+
+    database: str
+    name: str
+    columns: tuple[Column, ...]
+    partition_keys: tuple[Column, ...]
+    format: str
+    properties: dict[str, str]
+    location: str
+    raw: Shape = field(repr=False, hash=False, compare=False)
+
+
+@dataclass(frozen=True)
+class View:
+    """A stored view."""
+
+    database: str
+    name: str
+    sql: str
+    schema: str
+    columns: tuple[tuple[str, Type], ...]
+
+
+_SERDES = {
+    "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe": "parquet",
+    "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe": "lazy",
+    "org.apache.hadoop.hive.serde2.OpenCSVSerde": "opencsv",
+    "org.openx.data.jsonserde.JsonSerDe": "json",
+    "org.apache.hive.hcatalog.data.JsonSerDe": "json",
+    "org.apache.hadoop.hive.serde2.JsonSerDe": "json",
+}
+VIEW_PREFIX, VIEW_SUFFIX = "/* Presto View: ", " */"
+
+
+def decode_view(text: str) -> Shape:
+    """The JSON that ``ViewOriginalText`` carries.
+
+    Raises:
+        QueryError: INVALID_VIEW.
+    """
+    if not (text.startswith(VIEW_PREFIX) and text.endswith(VIEW_SUFFIX)):
+        raise QueryError("INVALID_VIEW", "The view was not created by Athena: it carries no Presto View definition")
+    try:
+        found: Shape = json.loads(base64.b64decode(text[len(VIEW_PREFIX) : -len(VIEW_SUFFIX)]))
+    except ValueError as error:
+        raise QueryError("INVALID_VIEW", f"The stored view definition is damaged: {error}") from error
+    return found
+
+
+def encode_view(definition: Shape) -> str:
+    """``definition`` as Athena stores it."""
+    return VIEW_PREFIX + base64.b64encode(json.dumps(definition).encode()).decode() + VIEW_SUFFIX
+
+
+class Catalog:
+    """Reads the Glue engine. One per query: what it found stays as it was."""
+
+    def __init__(self, glue: Any) -> None:
+        self.glue = glue
+        self._found: dict[tuple[str, str], Table | View] = {}
+
+    def raw_table(self, database: str, name: str) -> Shape | None:
+        """GetTable's answer, or None."""
+        try:
+            table: Shape = self.glue.get_table(DatabaseName=database, Name=name)["Table"]
+        except ServiceError as error:
+            if error.code == "EntityNotFoundException":
+                return None
+            raise
+        return table
+
+    def has_database(self, name: str) -> bool:
+        """Whether the database exists."""
+        try:
+            self.glue.get_database(Name=name)
+        except ServiceError as error:
+            if error.code == "EntityNotFoundException":
+                return False
+            raise
+        return True
+
+    def find(self, catalog: str, database: str, name: str, position: tuple[int, int] | None = None) -> Table | View:
+        """The table or view of that name.
+
+        Raises:
+            QueryError: CATALOG_NOT_FOUND, SCHEMA_NOT_FOUND, TABLE_NOT_FOUND, NOT_SUPPORTED for formats not read here.
+        """
+        if catalog != CATALOG:
+            raise QueryError("CATALOG_NOT_FOUND", f"Catalog '{catalog}' does not exist", position)
+        key = (database, name)
+        if key not in self._found:
+            raw = self.raw_table(database, name)
+            if raw is None:
+                if not self.has_database(database):
+                    raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", position)
+                raise QueryError("TABLE_NOT_FOUND", f"Table '{catalog}.{database}.{name}' does not exist", position)
+            self._found[key] = view_of(raw) if raw.get("TableType") == "VIRTUAL_VIEW" else table_of(raw)
+        return self._found[key]
+
+    def partitions(self, table: Table, expressions: list[str]) -> list[Partition]:
+        """The registered partitions that fulfil every Glue expression; all files of a table without partition keys."""
+        if not table.partition_keys:
+            return [Partition((), table.location)]
+        arguments: Shape = {"DatabaseName": table.database, "TableName": table.name}
+        if expressions:
+            arguments["Expression"] = " AND ".join(f"({e})" for e in expressions)
+        found: list[Partition] = []
+        while True:
+            page = self.glue.get_partitions(**arguments)
+            for p in page["Partitions"]:
+                descriptor = p.get("StorageDescriptor") or {}
+                location = descriptor.get("Location") or _hive_location(table, p["Values"])
+                found.append(Partition(tuple(p["Values"]), location))
+            if not page.get("NextToken"):
+                return found
+            arguments["NextToken"] = page["NextToken"]
+
+
+def _hive_location(table: Table, values: list[str]) -> str:
+    folders = "/".join(f"{k.name}={v}" for k, v in zip(table.partition_keys, values, strict=True))
+    return f"{table.location.rstrip('/')}/{folders}/"
+
+
+def view_of(raw: Shape) -> View:
+    """A catalog entry of type VIRTUAL_VIEW as a view."""
+    definition = decode_view(raw.get("ViewOriginalText") or "")
+    return View(
+        raw["DatabaseName"], raw["Name"], definition["originalSql"], definition.get("schema") or raw["DatabaseName"],
+        tuple((c["name"], parse_type(c["type"])) for c in definition["columns"]),
+    )  # fmt: skip
+
+
+def table_of(raw: Shape) -> Table:
+    """A catalog entry as a readable table.
+
+    Raises:
+        QueryError: NOT_SUPPORTED, HIVE_INVALID_METADATA, TYPE_NOT_FOUND.
+    """
+    descriptor = raw.get("StorageDescriptor") or {}
+    serde = descriptor.get("SerdeInfo") or {}
+    library = serde.get("SerializationLibrary") or ""
+    name = f"{raw['DatabaseName']}.{raw['Name']}"
+    parameters = raw.get("Parameters") or {}
+    if parameters.get("table_type", "").upper() == "ICEBERG":
+        raise unsupported(f"Iceberg (table {name})")
+    if library not in _SERDES:
+        raise unsupported(f"SerDe '{library}' (table {name})")
+    columns = tuple(Column(c["Name"].lower(), parse_type(c["Type"])) for c in descriptor.get("Columns") or [])
+    keys = tuple(Column(c["Name"].lower(), parse_type(c["Type"])) for c in raw.get("PartitionKeys") or [])
+    names = [c.name for c in (*columns, *keys)]
+    if len(names) != len(set(names)):
+        raise QueryError("HIVE_INVALID_METADATA", f"Hive metadata for table {raw['Name']} is invalid: Table descriptor contains duplicate columns")
+    properties = {**parameters, **(serde.get("Parameters") or {})}
+    return Table(raw["DatabaseName"], raw["Name"], columns, keys, _SERDES[library], properties, descriptor.get("Location") or "", raw)

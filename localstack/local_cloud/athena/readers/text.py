@@ -1,0 +1,173 @@
+"""Delimited text: LazySimpleSerDe (no quoting) and OpenCSVSerde.
+
+https://docs.aws.amazon.com/athena/latest/ug/lazy-simple-serde.html, .../csv-serde.html
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from local_cloud.athena.errors import QueryError, unsupported
+from local_cloud.athena.trino.typed import identifier, quote
+from local_cloud.athena.trino.types import Type, duck
+
+if TYPE_CHECKING:
+    from local_cloud.athena.catalog import Column, Table
+    from local_cloud.athena.scans import DataFile
+
+NEVER = "\x1e\x1f\x1d"
+"""A delimiter no line contains: DuckDB reads whole lines, which are then split as Hive splits them."""
+_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+_REFUSED = (".bz2", ".snappy", ".lz4", ".deflate", ".xz", ".lzo")
+
+
+def by_compression(files: "Sequence[DataFile]") -> list[tuple[str, list["DataFile"]]]:
+    """Files by how they are compressed, which Athena tells from the extension.
+
+    Raises:
+        QueryError: NOT_SUPPORTED.
+    """
+    groups: dict[str, list[DataFile]] = {}
+    for file in files:
+        found = re.search(r"\.[A-Za-z0-9]+$", file.uri)
+        suffix = found.group(0).lower() if found else ""
+        if suffix in _REFUSED:
+            raise unsupported(f"Compression {suffix} of {file.uri}")
+        groups.setdefault(_COMPRESSIONS.get(suffix, "none"), []).append(file)
+    return list(groups.items())
+
+
+def lines(files: "Sequence[DataFile]", compression: str, skip: int) -> str:
+    """FROM item of whole lines: columns ``line`` and ``filename``."""
+    listed = ", ".join(quote(f.path) for f in files)
+    return (
+        f"read_csv([{listed}], columns = {{'line': 'VARCHAR'}}, delim = {quote(NEVER)}, quote = '', escape = '', header = false, "
+        f"auto_detect = false, skip = {skip}, null_padding = true, filename = true, compression = '{compression}', "
+        "max_line_size = 33554432, parallel = true) AS f"
+    )
+
+
+def skipped(table: "Table") -> int:
+    """``skip.header.line.count``.
+
+    Raises:
+        QueryError: HIVE_INVALID_METADATA.
+    """
+    value = table.properties.get("skip.header.line.count", "0")
+    if not value.isdigit():
+        raise QueryError("HIVE_INVALID_METADATA", f"Invalid value for 'skip.header.line.count' property: {value}")
+    return int(value)
+
+
+def scalar(sql: str, kind: Type) -> str:
+    """A text as LazySimpleSerDe reads it: what does not parse is NULL.
+
+    Raises:
+        QueryError: NOT_SUPPORTED.
+    """
+    base = kind.base
+    if base == "varchar":
+        return sql if kind.args[0] is None else f"substr({sql}, 1, {kind.args[0]})"
+    if base == "char":
+        return f"rpad(substr({sql}, 1, {kind.args[0]}), {kind.args[0]}, ' ')"
+    if base == "boolean":
+        return f"CASE lower({sql}) WHEN 'true' THEN true WHEN 'false' THEN false END"
+    if kind.integral:
+        return f"CASE WHEN regexp_full_match({sql}, '[+-]?\\d+') THEN TRY_CAST({sql} AS {duck(kind)}) END"
+    if base in ("double", "real", "decimal"):
+        number = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+        special = "|[+-]?(NaN|Infinity)" if base != "decimal" else ""
+        return f"CASE WHEN regexp_full_match({sql}, '({number}{special})') THEN TRY_CAST({sql} AS {duck(kind)}) END"
+    if base == "date":
+        return f"CASE WHEN regexp_full_match({sql}, '\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}') THEN TRY_CAST({sql} AS DATE) END"
+    if base == "timestamp":
+        pattern = r"\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,9})?"
+        return (
+            f"CASE WHEN regexp_full_match({sql}, '{pattern}') THEN "
+            f"date_trunc('millisecond', TRY_CAST(substr({sql}, 1, 26) AS TIMESTAMP) + INTERVAL 500 MICROSECOND) END"
+        )
+    if base == "varbinary":
+        return f"from_base64({sql})"
+    raise unsupported(f"Type {kind} in delimited text")
+
+
+class LazyReader:
+    """LazySimpleSerDe."""
+
+    def bytes(self, files: "Sequence[DataFile]", needed: set[str]) -> int:
+        del needed
+        return sum(f.size for f in files)
+
+    def arms(self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]") -> list[tuple[str, str]]:
+        properties = table.properties
+        delimiter = properties.get("field.delim", properties.get("serialization.format", "\x01"))
+        delimiter = "\x01" if delimiter == "1" else delimiter
+        if properties.get("line.delim", "\n") not in ("\n", "\\n"):
+            raise unsupported("LINES TERMINATED BY other than '\\n'")
+        escape = properties.get("escape.delim", "")
+        null = quote(properties.get("serialization.null.format", "\\N"))
+        places = {c.name: i for i, c in enumerate(table.columns, 1)}
+        line = "coalesce(f.line, '')"
+        if escape:
+            line = f"replace(replace({line}, {quote(escape * 2)}, '\x1e'), {quote(escape + delimiter)}, '\x1d')"
+        parts = []
+        for column in columns:
+            value = f"v[{places[column.name]}]"
+            value = f"nullif({value}, {null})"
+            if escape:
+                bare = f"regexp_replace(replace({value}, '\x1d', {quote(delimiter)}), {quote(re.escape(escape) + '(.)')}, '\\1', 'g')"
+                value = f"replace({bare}, '\x1e', {quote(escape)})"
+            parts.append(f"{scalar(value, column.type)} AS {identifier(column.name)}")
+        body = ", ".join(parts) or "1 AS one"
+        return [
+            (body, f"(SELECT string_split({line}, {quote(delimiter)}) AS v, filename FROM {lines(group, how, skipped(table))}) AS f")
+            for how, group in by_compression(files)
+        ]
+
+
+class OpenCsvReader:
+    """OpenCSVSerde: every value may be quoted; dates are days and timestamps milliseconds since 1970."""
+
+    def bytes(self, files: "Sequence[DataFile]", needed: set[str]) -> int:
+        del needed
+        return sum(f.size for f in files)
+
+    def arms(self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]") -> list[tuple[str, str]]:
+        properties = table.properties
+        separator = properties.get("separatorChar", ",")
+        quote_, escape = properties.get("quoteChar", '"'), properties.get("escapeChar", "\\")
+        declared = ", ".join(f"{quote(c.name)}: 'VARCHAR'" for c in table.columns)
+        body = ", ".join(f"{_csv_value(f'f.{identifier(c.name)}', c)} AS {identifier(c.name)}" for c in columns)
+        found = []
+        for how, group in by_compression(files):
+            listed = ", ".join(quote(f.path) for f in group)
+            source = (
+                f"read_csv([{listed}], columns = {{{declared}}}, delim = {quote(separator)}, quote = {quote(quote_)}, "
+                f"escape = {quote(quote_ if escape == quote_ else escape)}, header = false, auto_detect = false, skip = {skipped(table)}, "
+                f"null_padding = true, nullstr = {quote(NEVER)}, filename = true, compression = '{how}', parallel = false) AS f"
+            )
+            found.append((body or "1 AS one", source))
+        return found
+
+
+def _csv_value(sql: str, column: "Column") -> str:
+    kind = column.type
+    whole = (
+        f"CASE WHEN contains({sql}, chr(10)) THEN t_failv('HIVE_BAD_DATA: OpenCSVSerde reads no line break inside quotes "
+        f"(column {column.name})') ELSE {sql} END"
+    )
+    if kind.text:
+        return whole if kind.args[0] is None else f"substr({whole}, 1, {kind.args[0]})"
+    bad = f"t_failv('HIVE_BAD_DATA: Error parsing field value ''' || {sql} || ''' for field {column.name}')"
+    number = rf"CASE WHEN {sql} IS NULL THEN NULL WHEN regexp_full_match({sql}, '[+-]?\d+') THEN {sql} ELSE {bad} END"
+    if kind.base == "date":
+        return f"DATE '1970-01-01' + CAST({number} AS INTEGER)"
+    if kind.base == "timestamp":
+        return f"make_timestamp(CAST({number} AS BIGINT) * 1000)"
+    if kind.integral:
+        return f"CAST({number} AS {duck(kind)})"
+    if kind.base in ("double", "real", "decimal"):
+        return f"CAST(t_num({sql}, '{kind.base.upper()}') AS {duck(kind)})"
+    if kind.base == "boolean":
+        return f"CASE lower({sql}) WHEN 'true' THEN true WHEN 'false' THEN false ELSE CAST({bad} AS BOOLEAN) END"
+    raise unsupported(f"Type {kind} with OpenCSVSerde")

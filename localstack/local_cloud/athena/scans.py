@@ -1,0 +1,189 @@
+"""From a scan to files: partitions pruned, objects listed, bytes counted, and the DuckDB text that reads them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from local_cloud.athena.catalog import Catalog, Partition
+from local_cloud.athena.errors import QueryError
+from local_cloud.athena.projection import projected
+from local_cloud.athena.readers import READERS
+from local_cloud.athena.trino.casts import cast
+from local_cloud.athena.trino.macros import needed_by
+from local_cloud.athena.trino.relations import PATH, Scan
+from local_cloud.athena.trino.typed import Typed, identifier, quote
+from local_cloud.athena.trino.types import VARCHAR, Type, duck
+from local_cloud.errors import ServiceError
+
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+FEW_PARTITIONS = 16
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One object to read: its file on disk, its address, its size in bytes, and the number of its partition."""
+
+    path: str
+    uri: str
+    size: int
+    partition: int
+
+
+@dataclass
+class Plan:
+    """What a scan reads."""
+
+    scan: Scan
+    partitions: list[Partition] = field(default_factory=list)
+    files: list[DataFile] = field(default_factory=list)
+    bytes: int = 0
+    sql: str = ""
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of ``s3://bucket/key`` (also s3a, s3n).
+
+    Raises:
+        QueryError: HIVE_METASTORE_ERROR for other addresses.
+    """
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme not in ("s3", "s3a", "s3n") or not bucket:
+        raise QueryError("HIVE_METASTORE_ERROR", f"Location '{uri}' is not an S3 address")
+    return bucket, key
+
+
+class Planner:
+    """Plans the scans of one query; ``connection`` is the query's own DuckDB, not yet locked."""
+
+    def __init__(self, catalog: Catalog, objects: Any, connection: Any) -> None:
+        self.catalog, self.objects, self.connection = catalog, objects, connection
+
+    def plan(self, scan: Scan, needed: set[str], *, uses_path: bool) -> Plan:
+        """Prunes, lists and counts; ``needed``: the columns whose bytes are read.
+
+        Raises:
+            QueryError.
+        """
+        plan = Plan(scan)
+        plan.partitions = self._partitions(scan)
+        for number, partition in enumerate(plan.partitions):
+            plan.files += self._files(partition, number)
+        reader = READERS[scan.table.format]
+        columns = [c for c in scan.table.columns if c.name in scan.columns]
+        plan.bytes = reader.bytes(plan.files, {c for c in needed if c in {x.name for x in columns}})
+        plan.sql = self._text(plan, reader, columns, uses_path)
+        return plan
+
+    # -- partitions ----------------------------------------------------------------------------------------------
+
+    def _partitions(self, scan: Scan) -> list[Partition]:
+        table = scan.table
+        if table.partition_keys and table.properties.get("projection.enabled", "").lower() == "true":
+            found = projected(table, scan.glue)
+        else:
+            found = self.catalog.partitions(table, scan.glue)
+        if not scan.predicates or not found:
+            return found
+        return self._surviving(scan, found)
+
+    def _surviving(self, scan: Scan, found: list[Partition]) -> list[Partition]:
+        """The partitions whose values fulfil every predicate, decided by the engine that runs the query."""
+        import pyarrow as pa
+
+        keys = scan.table.partition_keys
+        data = pa.table(
+            {"n": pa.array(range(len(found)), pa.int64())}
+            | {f"v{i}": pa.array([None if p.values[i] == NULL_PARTITION else p.values[i] for p in found], pa.string()) for i in range(len(keys))}
+        )
+        typed = ", ".join(f"{partition_value(f'v{i}', k.type, k.name)} AS {identifier(k.name)}" for i, k in enumerate(keys))
+        text = f"SELECT n FROM (SELECT n, {typed} FROM pruned) AS p WHERE {' AND '.join(f'({x})' for x in scan.predicates)} ORDER BY n"
+        self.connection.register("pruned", data)
+        try:
+            for statement in needed_by(text):
+                self.connection.execute(statement.replace("CREATE TEMP MACRO", "CREATE OR REPLACE TEMP MACRO"))
+            rows = self.connection.execute(text).fetchall()
+        finally:
+            self.connection.unregister("pruned")
+        return [found[n] for (n,) in rows]
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def _files(self, partition: Partition, number: int) -> list[DataFile]:
+        """The visible objects below a location: as Hive, not those whose name or folder starts with _ or a dot."""
+        bucket, key = split_uri(partition.location)
+        prefix = key if not key or key.endswith("/") else key + "/"
+        try:
+            listed = list(self.objects.list(bucket, prefix))
+        except ServiceError as error:
+            raise QueryError("HIVE_METASTORE_ERROR", f"Cannot list s3://{bucket}/{prefix}: {error.message}") from error
+        found = []
+        for item in listed:
+            parts = item.key[len(prefix) :].split("/")
+            if item.size == 0 or any(part.startswith(("_", ".")) for part in parts):
+                continue
+            path = str(self.objects.local_path(bucket, item.key))
+            found.append(DataFile(path, f"s3://{bucket}/{item.key}", item.size, number))
+        return found
+
+    # -- text ----------------------------------------------------------------------------------------------------
+
+    def _text(self, plan: Plan, reader: Any, columns: list[Any], uses_path: bool) -> str:
+        table = plan.scan.table
+        outputs = [c.name for c in columns] + [k.name for k in table.partition_keys] + ([PATH] if uses_path else [])
+        if not plan.files:
+            kinds: dict[str, Type] = {c.name: c.type for c in (*columns, *table.partition_keys)} | {PATH: VARCHAR}
+            nulls = ", ".join(f"CAST(NULL AS {duck(kinds[n])}) AS {identifier(n)}" for n in outputs)
+            return f"(SELECT {nulls or '1'} WHERE false)"
+        by_partition: dict[int, list[DataFile]] = {}
+        for file in plan.files:
+            by_partition.setdefault(file.partition, []).append(file)
+        few = len(by_partition) <= FEW_PARTITIONS and not uses_path
+        if few or not (table.partition_keys or uses_path):
+            groups = list(by_partition.values()) if table.partition_keys else [plan.files]
+            arms = []
+            for files in groups:
+                constants = self._constants(plan, files[0].partition)
+                arms += [f"SELECT {body}{constants} FROM {source}" for body, source in reader.arms(files, table, columns)]
+            return "(" + " UNION ALL ".join(arms) + ")"
+        return self._joined(plan, reader, columns, uses_path)
+
+    def _constants(self, plan: Plan, number: int) -> str:
+        keys, values = plan.scan.table.partition_keys, plan.partitions[number].values
+        return "".join(
+            f", {partition_value(quote(v) if v != NULL_PARTITION else 'NULL', k.type, k.name)} AS {identifier(k.name)}"
+            for k, v in zip(keys, values, strict=True)
+        )
+
+    def _joined(self, plan: Plan, reader: Any, columns: list[Any], uses_path: bool) -> str:
+        """Many partitions: their values come from a table of files, joined by file name."""
+        import pyarrow as pa
+
+        keys = plan.scan.table.partition_keys
+        name = f"files_{plan.scan.number}"
+        values = [plan.partitions[f.partition].values for f in plan.files]
+        data = pa.table(
+            {"file": [f.path for f in plan.files], "uri": [f.uri for f in plan.files]}
+            | {f"v{i}": pa.array([None if v[i] == NULL_PARTITION else v[i] for v in values], pa.string()) for i in range(len(keys))}
+        )
+        typed = "".join(f", {partition_value(f'v{i}', k.type, k.name)} AS {identifier(k.name)}" for i, k in enumerate(keys))
+        statement = f"CREATE TEMP TABLE {name} AS SELECT file, uri AS {identifier(PATH)}{typed} FROM listed"
+        self.connection.register("listed", data)
+        try:
+            for macro in needed_by(statement):
+                self.connection.execute(macro.replace("CREATE TEMP MACRO", "CREATE OR REPLACE TEMP MACRO"))
+            self.connection.execute(statement)
+        finally:
+            self.connection.unregister("listed")
+        extra = [f"m.{identifier(k.name)}" for k in keys] + ([f"m.{identifier(PATH)}"] if uses_path else [])
+        arms = [
+            f"SELECT {', '.join([body, *extra]) if body else ', '.join(extra)} FROM {source} JOIN {name} AS m ON f.filename = m.file"
+            for body, source in reader.arms(plan.files, plan.scan.table, columns)
+        ]
+        return "(" + " UNION ALL ".join(arms) + ")"
+
+
+def partition_value(sql: str, kind: Type, name: str) -> str:
+    """A partition's text as its declared type."""
+    if kind.base not in ("varchar", "char", "date", "timestamp", "boolean") and not kind.numeric:
+        raise QueryError("HIVE_INVALID_METADATA", f"Partition column {name} has type {kind}, which cannot be one")
+    return cast(Typed(f"CAST({sql} AS VARCHAR)", VARCHAR), kind).sql if kind != VARCHAR else f"CAST({sql} AS VARCHAR)"

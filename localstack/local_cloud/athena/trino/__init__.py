@@ -1,0 +1,1 @@
+"""Trino SQL, analysed by Trino's rules and compiled to DuckDB."""

@@ -1,0 +1,452 @@
+"""Expressions: each kind of node has its own handler; a node without one is refused."""
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+from local_cloud.athena.errors import QueryError, syntax, unsupported
+from local_cloud.athena.trino import literals, operators
+from local_cloud.athena.trino.calls import Calls
+from local_cloud.athena.trino.casts import cast, coerce
+from local_cloud.athena.trino.scope import Field, Needs, Scope
+from local_cloud.athena.trino.syntax import TypedLiteral, parse, position
+from local_cloud.athena.trino.typed import Typed, null, once
+from local_cloud.athena.trino.types import BIGINT, BOOLEAN, INTEGER, UNKNOWN, VARCHAR, Type, array, common, parse_type
+
+
+@dataclass
+class Grouping:
+    """The keys of an aggregation, as DuckDB text; a column outside of them must be inside an aggregate."""
+
+    keys: set[str] = field(default_factory=set)
+
+
+_COMPARISONS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
+    exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",
+}  # fmt: skip
+_ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
+_MAY_FAIL = ("//", "t_", "CAST(", "/ ")
+
+
+def only(node: exp.Expr, *allowed: str) -> None:
+    """Refuses a node that carries a clause the caller does not honour."""
+    for name, value in node.args.items():
+        if value and name not in allowed:
+            raise unsupported(f"{name.strip('_').replace('_', ' ').upper()} in {type(node).__name__.upper()}")
+
+
+class Expressions(Calls):
+    """Compiles expressions over a scope. ``queries`` compiles subqueries: (node, scope) -> (text, fields)."""
+
+    def __init__(
+        self,
+        sql: str,
+        scope: Scope,
+        needs: Needs,
+        subquery: Callable[[exp.Expr, Scope], tuple[str, list[Field]]],
+        parameters: list[str],
+    ) -> None:
+        self.sql, self.scope, self.needs, self.subquery, self.parameters = sql, scope, needs, subquery, parameters
+        self.lambdas: dict[str, Typed] = {}
+        self.lambda_count = 0
+        self.grouping: Grouping | None = None
+        self.aggregates_allowed = False
+        self.windows_allowed = False
+        self.windows: dict[str, exp.Window] = {}
+        self.aggregated = False
+
+    # -- entry ---------------------------------------------------------------------------------------------------
+
+    def compile(self, node: exp.Expr) -> Typed:
+        """The expression's DuckDB text and type.
+
+        Raises:
+            QueryError: with the position of the innermost node at fault.
+        """
+        try:
+            return self._compile(node)
+        except QueryError as error:
+            if error.position is None:
+                raise QueryError(error.name, error.message, position(node, self.sql)) from error
+            raise
+
+    def _compile(self, node: exp.Expr) -> Typed:
+        if self.grouping is not None:
+            kept, self.grouping = self.grouping, None
+            allowed, self.aggregates_allowed = self.aggregates_allowed, False
+            windows, self.windows_allowed = self.windows_allowed, False
+            try:
+                with self.needs.collect():
+                    plain = self._dispatch(node)
+            except QueryError:
+                plain = None
+            finally:
+                self.grouping, self.aggregates_allowed, self.windows_allowed = kept, allowed, windows
+            if plain is not None and plain.sql in kept.keys:
+                return plain
+        return self._dispatch(node)
+
+    def _dispatch(self, node: exp.Expr) -> Typed:
+        kind = type(node)
+        if kind in _COMPARISONS:
+            return self._comparison(node)
+        if kind in _ARITHMETIC:
+            return operators.arithmetic(_ARITHMETIC[kind], self.compile(node.this), self.compile(node.expression))
+        handler = getattr(self, f"_on_{kind.__name__.lower()}", None)
+        if handler is None:
+            raise unsupported(f"{node.sql(dialect='trino')[:80]!r} ({kind.__name__})")
+        result: Typed = handler(node)
+        return result
+
+    def boolean(self, node: exp.Expr, clause: str) -> Typed:
+        """A predicate; ``clause`` names it in the error."""
+        value = self.compile(node)
+        if value.type.base not in ("boolean", "unknown"):
+            raise QueryError(
+                "TYPE_MISMATCH", f"{clause} clause must evaluate to a boolean: actual type {value.type}",
+                position(node, self.sql),
+            )  # fmt: skip
+        return coerce(value, BOOLEAN)
+
+    @contextmanager
+    def inside_aggregate(self) -> Iterator[None]:
+        """Arguments of an aggregate see single rows and may not aggregate again."""
+        kept = self.grouping, self.aggregates_allowed, self.windows_allowed
+        self.grouping, self.aggregates_allowed, self.windows_allowed = None, False, False
+        try:
+            yield
+        finally:
+            self.grouping, self.aggregates_allowed, self.windows_allowed = kept
+
+    # -- names ---------------------------------------------------------------------------------------------------
+
+    def _on_column(self, node: exp.Column) -> Typed:
+        only(node, "this", "table", "db", "catalog")
+        path = tuple(part.name.lower() for part in node.parts)
+        if path[0] in self.lambdas:
+            return self._members(self.lambdas[path[0]], path[1:])
+        found = self.scope.find(path)
+        if found is None:
+            raise QueryError("COLUMN_NOT_FOUND", f"Column '{'.'.join(path)}' cannot be resolved")
+        field_, used = found
+        self.needs.add(field_.needs)
+        if self.grouping is not None and field_ in self.scope.fields and field_.sql not in self.grouping.keys:
+            raise QueryError(
+                "EXPRESSION_NOT_AGGREGATE",
+                f"'{'.'.join(path)}' must be an aggregate expression or appear in GROUP BY clause",
+            )
+        return self._members(field_.typed(), path[used:])
+
+    def _members(self, value: Typed, names: tuple[str, ...]) -> Typed:
+        for name in names:
+            if value.type.base != "row":
+                raise syntax(f"Expression is not of type ROW: {value.type}")
+            places = [i for i, (n, _) in enumerate(value.type.args, 1) if n is not None and n.lower() == name]
+            if not places:
+                raise QueryError("COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved")
+            value = value.with_sql(f"({value.sql}).f{places[0]}", value.type.args[places[0] - 1][1])
+        return value
+
+    def _on_dot(self, node: exp.Dot) -> Typed:
+        if isinstance(node.expression, exp.Identifier):
+            return self._members(self.compile(node.this), (node.expression.name.lower(),))
+        raise syntax("mismatched input '.'")
+
+    def _on_identifier(self, node: exp.Identifier) -> Typed:
+        name = node.name.lower()
+        if name in self.lambdas:
+            return self.lambdas[name]
+        return self._on_column(exp.Column(this=node))
+
+    # -- literals ------------------------------------------------------------------------------------------------
+
+    def _on_literal(self, node: exp.Literal) -> Typed:
+        return literals.text(node.this) if node.is_string else literals.number(node.this)
+
+    def _on_null(self, node: exp.Null) -> Typed:
+        del node
+        return null(UNKNOWN)
+
+    def _on_boolean(self, node: exp.Boolean) -> Typed:
+        return Typed("true" if node.this else "false", BOOLEAN, literal=bool(node.this))
+
+    def _on_hexstring(self, node: exp.HexString) -> Typed:
+        return literals.binary(str(node.this))
+
+    def _on_typedliteral(self, node: TypedLiteral) -> Typed:
+        return literals.typed(node.this.this, node.args["to"].sql(dialect="trino"))
+
+    def _on_interval(self, node: exp.Interval) -> Typed:
+        only(node, "this", "unit")
+        return literals.interval(node)
+
+    def _on_placeholder(self, node: exp.Placeholder) -> Typed:
+        del node
+        if not self.parameters:
+            raise QueryError("INVALID_PARAMETER_USAGE", "Incorrect number of parameters: no value for a ?")
+        tree = parse(f"SELECT {self.parameters.pop(0)}")
+        items = tree.expressions
+        if not isinstance(tree, exp.Select) or len(items) != 1 or len([v for v in tree.args.values() if v]) != 1:
+            raise QueryError("INVALID_PARAMETER_USAGE", "A parameter must be one literal")
+        if any(isinstance(n, (exp.Column, exp.Query)) for n in items[0].walk()):
+            raise QueryError("INVALID_PARAMETER_USAGE", "A parameter must be a literal; write strings in single quotes")
+        return self.compile(items[0])
+
+    # -- structure -----------------------------------------------------------------------------------------------
+
+    def _on_paren(self, node: exp.Paren) -> Typed:
+        value = self.compile(node.this)
+        return value
+
+    def _on_tuple(self, node: exp.Tuple) -> Typed:
+        return self.row([self.compile(item) for item in node.expressions])
+
+    def row(self, values: list[Typed], names: list[str | None] | None = None) -> Typed:
+        """ROW(...)."""
+        if not values:
+            raise syntax("mismatched input ')'")
+        kind = Type("row", tuple(zip(names or [None] * len(values), (v.type for v in values), strict=True)))
+        fields = ", ".join(f"f{i} := {v.sql}" for i, v in enumerate(values, 1))
+        return Typed(f"struct_pack({fields})", kind, any(v.volatile for v in values))
+
+    def _on_array(self, node: exp.Array) -> Typed:
+        return self.array_of([self.compile(item) for item in node.expressions])
+
+    def array_of(self, values: list[Typed]) -> Typed:
+        """ARRAY[...], its elements brought to one type."""
+        element: Type | None = UNKNOWN
+        for value in values:
+            element = common(element, value.type) if element is not None else None
+            if element is None:
+                raise QueryError("TYPE_MISMATCH", f"All ARRAY elements must be the same type: {value.type}")
+        items = ", ".join(coerce(v, element).sql for v in values) if element else ""
+        kind = array(element or UNKNOWN)
+        text = f"[{items}]" if values else "CAST([] AS INTEGER[])"
+        return Typed(text, kind, any(v.volatile for v in values))
+
+    def _on_bracket(self, node: exp.Bracket) -> Typed:
+        only(node, "this", "expressions", "safe")
+        if len(node.expressions) != 1:
+            raise syntax("mismatched input ','")
+        return operators.subscript(self.compile(node.this), self.compile(node.expressions[0]))
+
+    def _on_cast(self, node: exp.Cast) -> Typed:
+        only(node, "this", "to")
+        return cast(self.compile(node.this), parse_type(node.args["to"].sql(dialect="trino")))
+
+    def _on_trycast(self, node: exp.TryCast) -> Typed:
+        only(node, "this", "to", "requires_string", "safe")
+        value = cast(self.compile(node.this), parse_type(node.args["to"].sql(dialect="trino")))
+        return value if value.constant else value.with_sql(f"TRY({value.sql})")
+
+    def _on_dpipe(self, node: exp.DPipe) -> Typed:
+        items = [self.compile(item) for item in node.flatten(unnest=False)]
+        value = items[0]
+        for item in items[1:]:
+            value = operators.concatenation([value, item])
+        return value
+
+    def _on_extract(self, node: exp.Extract) -> Typed:
+        return self.function(node.this.name.lower(), [self.compile(node.expression)])
+
+    def _on_trim(self, node: exp.Trim) -> Typed:
+        only(node, "this", "expression", "position")
+        name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or "").upper(), "trim")
+        arguments = [node.this] + ([node.expression] if node.expression else [])
+        return self.function(name, [self.compile(a) for a in arguments])
+
+    def _on_strposition(self, node: exp.StrPosition) -> Typed:
+        only(node, "this", "substr")
+        return self.function("strpos", [self.compile(node.this), self.compile(node.args["substr"])])
+
+    def _on_attimezone(self, node: exp.AtTimeZone) -> Typed:
+        value = self.compile(node.this)
+        if value.type.base == "timestamp":
+            value = cast(value, Type("timestamp with time zone", value.type.args))
+        return self.function("at_timezone", [value, self.compile(node.args["zone"])])
+
+    def _on_currentdate(self, node: exp.CurrentDate) -> Typed:
+        only(node)
+        return self.function("current_date", [])
+
+    def _on_currenttimestamp(self, node: exp.CurrentTimestamp) -> Typed:
+        only(node)
+        return self.function("current_timestamp", [])
+
+    def _on_localtimestamp(self, node: exp.Localtimestamp) -> Typed:
+        only(node)
+        return self.function("localtimestamp", [])
+
+    def _on_localtime(self, node: exp.Localtime) -> Typed:
+        only(node)
+        return self.function("localtime", [])
+
+    # -- logic ---------------------------------------------------------------------------------------------------
+
+    def _on_and(self, node: exp.And) -> Typed:
+        return self._logic(node, "AND", "false")
+
+    def _on_or(self, node: exp.Or) -> Typed:
+        return self._logic(node, "OR", "true")
+
+    def _logic(self, node: exp.Expr, word: str, settled: str) -> Typed:
+        items = list(node.flatten(unnest=False))
+        value = self.boolean(items[0], "Logical expression")
+        for item in items[1:]:
+            right = self.boolean(item, "Logical expression")
+            if any(mark in right.sql for mark in _MAY_FAIL):  # Trino stops at what settles the result
+                guard = "NOT {0}" if word == "AND" else "{0}"
+                text = f"(CASE WHEN {guard} THEN {settled} ELSE ({{0}} {word} {{1}}) END)"
+            else:
+                text = f"({{0}} {word} {{1}})"
+            value = once([value, right], text, BOOLEAN)
+        return value
+
+    def _on_not(self, node: exp.Not) -> Typed:
+        value = self.boolean(node.this, "Value of logical NOT expression")
+        return value.with_sql(f"(NOT {value.sql})")
+
+    def _on_is(self, node: exp.Is) -> Typed:
+        value = self.compile(node.this)
+        if isinstance(node.expression, exp.Null):
+            return value.with_sql(f"({value.sql} IS NULL)", BOOLEAN)
+        raise syntax("mismatched input 'IS'")
+
+    def _comparison(self, node: exp.Expr) -> Typed:
+        operator = _COMPARISONS[type(node)]
+        left = self.compile(node.this)
+        if isinstance(node.expression, (exp.All, exp.Any)):
+            return self._quantified(operator, left, node.expression)
+        return operators.comparison(operator, left, self.compile(node.expression))
+
+    def _quantified(self, operator: str, left: Typed, node: exp.Expr) -> Typed:
+        left, text = self._against(left, node.this)
+        return Typed(f"({left.sql} {operator} {type(node).__name__.upper()} ({text}))", BOOLEAN)
+
+    def _against(self, left: Typed, query: exp.Expr) -> tuple[Typed, str]:
+        """A value and a one-column subquery, brought to one type."""
+        text, fields = self.subquery(query, self.scope)
+        if len(fields) != 1:
+            if left.type.base != "row" or len(left.type.args) != len(fields):
+                raise syntax(f"Multiple columns returned by subquery are not yet supported. Found {len(fields)}")
+            right = self.row([f.typed() for f in fields])
+        else:
+            right = fields[0].typed()
+        kind = common(left.type, right.type)
+        if kind is None:
+            raise QueryError("TYPE_MISMATCH", f"value and result of subquery must be of the same type for IN expression: {left.type} vs {right.type}")
+        x, y = coerce(left, kind), coerce(right, kind)
+        return (
+            x.with_sql(operators.comparable(x.sql, kind)),
+            f"SELECT {operators.comparable(y.sql, kind)} FROM ({text}) AS q",
+        )
+
+    def _on_between(self, node: exp.Between) -> Typed:
+        only(node, "this", "low", "high")
+        value = self.compile(node.this)
+        low = operators.comparison(">=", value, self.compile(node.args["low"]))
+        high = operators.comparison("<=", value, self.compile(node.args["high"]))
+        return Typed(f"({low.sql} AND {high.sql})", BOOLEAN, value.volatile)
+
+    def _on_in(self, node: exp.In) -> Typed:
+        only(node, "this", "expressions", "query")
+        value = self.compile(node.this)
+        query = node.args.get("query")
+        if query is not None:
+            left, text = self._against(value, query.this if isinstance(query, exp.Subquery) else query)
+            return Typed(f"({left.sql} IN ({text}))", BOOLEAN, value.volatile)
+        items = [self.compile(item) for item in node.expressions]
+        kind: Type | None = value.type
+        for item in items:
+            kind = common(kind, item.type) if kind is not None else None
+            if kind is None:
+                raise QueryError("TYPE_MISMATCH", f"IN value and list items must be the same type: {value.type}")
+        if kind is None or kind.base in ("row", "array", "map", "json"):
+            parts = [operators.comparison("=", value, item).sql for item in items]
+            return Typed("(" + " OR ".join(parts) + ")", BOOLEAN, value.volatile)
+        listed = ", ".join(operators.comparable(coerce(i, kind).sql, kind) for i in items)
+        return Typed(f"({operators.comparable(coerce(value, kind).sql, kind)} IN ({listed}))", BOOLEAN, value.volatile)
+
+    def _on_like(self, node: exp.Like, escape: exp.Expr | None = None) -> Typed:
+        only(node, "this", "expression")
+        value, pattern = self.compile(node.this), self.compile(node.expression)
+        if not (value.type.text and pattern.type.text):
+            raise QueryError("TYPE_MISMATCH", f"Left side of LIKE expression must evaluate to a varchar (actual: {value.type})")
+        tail = f" ESCAPE {coerce(self.compile(escape), VARCHAR).sql}" if escape is not None else ""
+        return once([value, pattern], f"({{0}} LIKE {{1}}{tail})", BOOLEAN)
+
+    def _on_escape(self, node: exp.Escape) -> Typed:
+        if not isinstance(node.this, exp.Like):
+            raise syntax("mismatched input 'ESCAPE'")
+        return self._on_like(node.this, node.expression)
+
+    def _on_case(self, node: exp.Case) -> Typed:
+        branches = [(item.this, item.args["true"]) for item in node.args["ifs"]]
+        default = node.args.get("default")
+        results = [self.compile(result) for _, result in branches]
+        results.append(self.compile(default) if default is not None else null(UNKNOWN))
+        kind: Type | None = UNKNOWN
+        for result in results:
+            kind = common(kind, result.type) if kind is not None else None
+            if kind is None:
+                raise QueryError("TYPE_MISMATCH", f"All CASE results must be the same type: {result.type}")
+        conditions = self._conditions(node.this, [condition for condition, _ in branches])
+        kind = kind or UNKNOWN
+        parts = [f"WHEN {c} THEN {coerce(r, kind).sql}" for c, r in zip(conditions, results[:-1], strict=True)]
+        text = f"(CASE {' '.join(parts)} ELSE {coerce(results[-1], kind).sql} END)"
+        return Typed(text, kind, any(r.volatile for r in results))
+
+    def _conditions(self, operand: exp.Expr | None, nodes: list[exp.Expr]) -> list[str]:
+        if operand is None:
+            return [self.boolean(n, "CASE WHEN").sql for n in nodes]
+        value = self.compile(operand)
+        if value.volatile:
+            raise unsupported("CASE over a value that changes with every evaluation")
+        return [operators.comparison("=", value, self.compile(n)).sql for n in nodes]
+
+    def _on_if(self, node: exp.If) -> Typed:
+        condition = self.boolean(node.this, "IF condition")
+        yes = self.compile(node.args["true"])
+        other = node.args.get("false")
+        no = self.compile(other) if other is not None else null(UNKNOWN)
+        kind = common(yes.type, no.type)
+        if kind is None:
+            raise syntax(f"Result types for IF must be the same: {yes.type} vs {no.type}")
+        return once([condition, coerce(yes, kind), coerce(no, kind)], "(CASE WHEN {0} THEN {1} ELSE {2} END)", kind)
+
+    def _on_neg(self, node: exp.Neg) -> Typed:
+        inner = node.this
+        if isinstance(inner, exp.Literal) and not inner.is_string:
+            return literals.number("-" + inner.this)
+        value = self.compile(inner)
+        if not value.type.numeric and value.type.base not in ("interval day to second", "interval year to month"):
+            raise QueryError("TYPE_MISMATCH", f"Cannot negate {value.type}")
+        return value.with_sql(f"(- {value.sql})")
+
+    # -- subqueries ----------------------------------------------------------------------------------------------
+
+    def _on_subquery(self, node: exp.Subquery) -> Typed:
+        only(node, "this")
+        return self._scalar(node.this)
+
+    def _on_select(self, node: exp.Select) -> Typed:
+        return self._scalar(node)
+
+    def _scalar(self, node: exp.Expr) -> Typed:
+        text, fields = self.subquery(node, self.scope)
+        if len(fields) != 1:
+            return self.row([Typed(f"(SELECT {f.sql} FROM ({text}) AS q)", f.type) for f in fields])
+        return Typed(f"(SELECT {fields[0].sql} FROM ({text}) AS q)", fields[0].type)
+
+    def _on_exists(self, node: exp.Exists) -> Typed:
+        with self.needs.collect():
+            text, _ = self.subquery(node.this, self.scope)
+        return Typed(f"EXISTS ({text})", BOOLEAN)
+
+
+__all__ = ["BIGINT", "INTEGER", "Any", "Expressions", "Grouping", "only"]

@@ -1,0 +1,23 @@
+"""Names of Trino's functions that have no rule here: they are refused as not supported, other names as not found."""
+
+KNOWN_TO_TRINO = frozenset(
+    """
+approx_most_frequent approx_set array_histogram bar beta_cdf bing_tile bing_tile_at bing_tile_coordinates
+bing_tile_polygon bing_tile_quadkey bing_tile_zoom_level bitwise_left_shift bitwise_right_shift
+bitwise_right_shift_arithmetic cast checksum char2hexint classify color cosine_distance crc32 current_catalog
+current_schema current_user date_trunc day_name digest empty_approx_set entropy euclidean_distance
+evaluate_classifier_predictions features from_base32 from_base64url from_big_endian_32 from_big_endian_64
+from_geojson_geometry from_ieee754_32 from_ieee754_64 from_iso8601_timestamp_nanos from_unixtime_nanos geometry_union
+geometry_union_agg great_circle_distance grouping hash_counts hll hmac_md5 hmac_sha1 hmac_sha256 hmac_sha512
+index inverse_beta_cdf inverse_normal_cdf is_finite jaccard_index json_array json_exists json_object json_query json_value
+json_table learn_classifier learn_regressor line_interpolate_point line_locate_point luhn_check
+make_set_digest map_union merge merge_set_digest model mode multimap_from_entries murmur3 normal_cdf numeric_histogram
+objectid objectid_timestamp parse_data_size parse_duration parse_presto_data_size qdigest_agg reduce_agg regress
+regexp_position render rgb round_down set_agg set_union sha512 simplify_geometry soundex spatial_partitions
+spooky_hash_v2_32 spooky_hash_v2_64 st_area st_asbinary st_astext st_buffer st_centroid st_contains st_distance
+st_geometryfromtext st_intersects st_point st_polygon st_within st_x st_y t_cdf t_pdf tdigest_agg timestamp_objectid
+to_base32 to_base64url to_big_endian_32 to_big_endian_64 to_char to_date to_geojson_geometry to_geometry
+to_ieee754_32 to_ieee754_64 to_spherical_geography to_timestamp translate value_at_quantile values_at_quantiles version
+wilson_interval_lower wilson_interval_upper with_timezone word_stem xxhash64 split_to_multimap all_match
+""".split()
+)

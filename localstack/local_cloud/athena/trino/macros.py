@@ -1,0 +1,204 @@
+"""DuckDB macros that give Trino's meaning; created once in every query's connection."""
+
+import re
+
+_JD = r"""CASE WHEN x IS NULL THEN NULL WHEN isnan(x) THEN 'NaN'
+  WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END
+  WHEN x = 0 OR (abs(x) >= 1e-3 AND abs(x) < 1e7) THEN CAST(x AS VARCHAR)
+  WHEN contains(CAST(x AS VARCHAR), 'e') THEN regexp_replace(regexp_replace(regexp_replace(
+      CAST(x AS VARCHAR), '^(-?\d+)e', '\1.0e'), 'e\+?(-?)0*(\d)', 'E\1\2'), '^$', '')
+  WHEN abs(x) < 1 THEN regexp_replace(
+      (CASE WHEN x < 0 THEN '-' ELSE '' END) || substr(t_digits(x), 1, 1) || '.' ||
+      (CASE WHEN length(t_digits(x)) > 1 THEN substr(t_digits(x), 2) ELSE '0' END) || 'E-' ||
+      CAST(length(regexp_extract(CAST(abs(x) AS VARCHAR), '^0\.(0*)', 1)) + 1 AS VARCHAR), '^$', '')
+  ELSE (CASE WHEN x < 0 THEN '-' ELSE '' END) || substr(t_digits(x), 1, 1) || '.' ||
+      (CASE WHEN length(t_digits(x)) > 1 THEN substr(t_digits(x), 2) ELSE '0' END) || 'E' ||
+      CAST(strpos(CAST(abs(x) AS VARCHAR), '.') - 2 AS VARCHAR) END"""
+
+MACROS = (
+    # A failure that TRY and CASE can hold back: error() counts as volatile, a failing cast does not.
+    "t_fail(m) AS CAST('@@' || m || '@@' AS INTEGER)",
+    "t_failv(m) AS CAST(t_fail(m) AS VARCHAR)",
+    # Java's Double.toString: significant digits without sign, point and outer zeros, then the notation.
+    "t_digits(x) AS rtrim(ltrim(replace(CAST(abs(x) AS VARCHAR), '.', ''), '0'), '0')",
+    f"t_jd(x) AS {_JD}",
+    # Half-up division of unscaled decimals.
+    """t_div(a, b) AS CASE WHEN b = 0 THEN t_fail('DIVISION_BY_ZERO: Division by zero')
+       ELSE sign(a) * sign(b) * ((abs(a) * 2 + abs(b)) // (abs(b) * 2)) END""",
+    r"""t_int(x, t) AS CASE WHEN x IS NULL THEN NULL WHEN regexp_full_match(x, '[+-]?\d+') THEN x
+       ELSE t_failv('INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to ' || t) END""",
+    r"""t_num(x, t) AS CASE WHEN x IS NULL THEN NULL
+       WHEN regexp_full_match(x, '\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*') THEN trim(x)
+       WHEN regexp_full_match(x, '\s*[+-]?(NaN|Infinity)\s*') AND t IN ('DOUBLE', 'REAL') THEN trim(x)
+       ELSE t_failv('INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to ' || t) END""",
+    r"""t_bool(x) AS CASE WHEN x IS NULL THEN NULL WHEN lower(x) IN ('t', 'true', '1') THEN true
+       WHEN lower(x) IN ('f', 'false', '0') THEN false
+       ELSE CAST(t_fail('INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to BOOLEAN') AS BOOLEAN) END""",
+    r"""t_date(x) AS CASE WHEN x IS NULL THEN NULL
+       WHEN regexp_full_match(x, '\s*\d{4,}-\d{1,2}-\d{1,2}\s*') AND TRY_CAST(x AS DATE) IS NOT NULL THEN CAST(x AS DATE)
+       ELSE CAST(t_failv('INVALID_CAST_ARGUMENT: Value cannot be cast to date: ' || x) AS DATE) END""",
+    r"""t_ts(x, p) AS CASE WHEN x IS NULL THEN NULL
+       WHEN regexp_full_match(x, '\s*\d{4,}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d{1,6})?)?)?\s*')
+         AND TRY_CAST(x AS TIMESTAMP) IS NOT NULL THEN t_tsp(CAST(x AS TIMESTAMP), p)
+       ELSE CAST(t_failv('INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp: ' || x) AS TIMESTAMP) END""",
+    # A timestamp rounded half up to p fractional digits.
+    """t_tsp(x, p) AS make_timestamp(
+         ((epoch_us(x) + CAST(pow(10, 6 - p) AS BIGINT) // 2 - CASE WHEN p = 6 THEN 0 ELSE
+           (epoch_us(x) + CAST(pow(10, 6 - p) AS BIGINT) // 2) % CAST(pow(10, 6 - p) AS BIGINT) +
+           CASE WHEN (epoch_us(x) + CAST(pow(10, 6 - p) AS BIGINT) // 2) % CAST(pow(10, 6 - p) AS BIGINT) < 0
+                THEN CAST(pow(10, 6 - p) AS BIGINT) ELSE 0 END END)))""",
+    """t_tsv(x, p) AS CASE WHEN x IS NULL THEN NULL ELSE
+         rtrim(strftime(x, '%Y-%m-%d %H:%M:%S.') || substr(strftime(x, '%f'), 1, p), '.') END""",
+    r"""t_time(x) AS CASE WHEN x IS NULL THEN NULL
+       WHEN regexp_full_match(x, '\d{1,2}:\d{1,2}(:\d{1,2}(\.\d{1,6})?)?') AND
+         TRY_CAST(x || CASE WHEN regexp_full_match(x, '\d+:\d+') THEN ':00' ELSE '' END AS TIME) IS NOT NULL
+       THEN CAST(x || CASE WHEN regexp_full_match(x, '\d+:\d+') THEN ':00' ELSE '' END AS TIME)
+       ELSE CAST(t_failv('INVALID_CAST_ARGUMENT: Value cannot be cast to time: ' || x) AS TIME) END""",
+    # Timestamps with time zone are (instant as UTC timestamp, zone name); a fixed offset is written +HH:MM.
+    r"""t_off(z) AS (CASE WHEN z[1] = '-' THEN -1 ELSE 1 END) *
+         (CAST(substr(z, 2, 2) AS INTEGER) * 60 + CAST(substr(z, 5, 2) AS INTEGER))""",
+    r"""t_local(x) AS CASE WHEN x IS NULL THEN NULL WHEN x.z = 'UTC' THEN x.t
+       WHEN x.z[1] IN ('+', '-') THEN x.t + to_minutes(t_off(x.z))
+       ELSE timezone(x.z, timezone('UTC', x.t)) END""",
+    r"""t_zone(z) AS CASE WHEN z IN ('UTC', 'Z', '+00:00', 'GMT', 'Etc/UTC', 'UT', 'Zulu', '+00') THEN 'UTC'
+       WHEN regexp_full_match(z, '[+-]\d{2}:\d{2}') THEN z WHEN regexp_full_match(z, '[+-]\d{2}') THEN z || ':00'
+       WHEN regexp_full_match(z, '[+-]\d{4}') THEN z[1:3] || ':' || z[4:5]
+       WHEN regexp_full_match(z, '[A-Za-z]+(/[A-Za-z0-9_+-]+)+') THEN z
+       ELSE t_failv('INVALID_FUNCTION_ARGUMENT: Time zone ''' || z || ''' is not supported') END""",
+    r"""t_atzone(l, z) AS CASE WHEN l IS NULL OR z IS NULL THEN NULL ELSE {'t': CASE WHEN t_zone(z) = 'UTC' THEN l
+       WHEN t_zone(z)[1] IN ('+', '-') THEN l - to_minutes(t_off(t_zone(z)))
+       ELSE timezone('UTC', timezone(t_zone(z), l)) END, 'z': t_zone(z)} END""",
+    """t_tzv(x, p) AS t_tsv(t_local(x), p) || ' ' || x.z""",
+    r"""t_tz(x, p) AS t_atzone(
+         t_ts(regexp_extract(x, '^(\s*\d+-\d+-\d+([ T][0-9:.]+)?)\s*(.*)$', 1), p),
+         coalesce(nullif(trim(regexp_extract(x, '^(\s*\d+-\d+-\d+([ T][0-9:.]+)?)\s*(.*)$', 3)), ''), 'UTC'))""",
+    # interval day to second as 'D HH:MM:SS.mmm'; year to month as 'Y-M'.
+    """t_us(i) AS CAST(datepart('day', i) AS BIGINT) * 86400000000 + CAST(datepart('hour', i) AS BIGINT) * 3600000000
+         + datepart('minute', i) * 60000000 + datepart('microsecond', i)""",
+    """t_dsv(i) AS CASE WHEN i IS NULL THEN NULL ELSE (CASE WHEN t_us(i) < 0 THEN '-' ELSE '' END) ||
+         CAST(abs(t_us(i)) // 86400000000 AS VARCHAR) || ' ' ||
+         strftime(make_timestamp(CAST(abs(t_us(i)) % 86400000000 AS BIGINT)), '%H:%M:%S.%g') END""",
+    """t_ymv(i) AS CASE WHEN i IS NULL THEN NULL ELSE
+         (CASE WHEN datepart('year', i) * 12 + datepart('month', i) < 0 THEN '-' ELSE '' END) ||
+         CAST(abs(datepart('year', i) * 12 + datepart('month', i)) // 12 AS VARCHAR) || '-' ||
+         CAST(abs(datepart('year', i) * 12 + datepart('month', i)) % 12 AS VARCHAR) END""",
+    "t_cut(x, n, t) AS CASE WHEN length(x) > n THEN t_failv('INVALID_CAST_ARGUMENT: Value ' || x || "
+    "' cannot be represented as ' || t) ELSE x END",
+    # The failure sits in the subscript, not in a nested CASE: DuckDB folds a constant nested CASE eagerly.
+    """t_at(a, i) AS a[CASE WHEN i > len(a) THEN t_fail('INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or ' ||
+         'equal to array length: ' || CAST(i AS VARCHAR) || ' > ' || CAST(len(a) AS VARCHAR))
+         WHEN i = 0 THEN t_fail('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
+         WHEN i < 0 THEN t_fail('INVALID_FUNCTION_ARGUMENT: Array subscript is negative: ' || CAST(i AS VARCHAR))
+         ELSE i END]""",
+    """t_elem(a, i) AS a[CASE WHEN i = 0 THEN t_fail('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
+         ELSE i END]""",
+    """t_key(m, k) AS map_values(m)[CASE WHEN m IS NULL OR k IS NULL THEN NULL WHEN map_contains(m, k)
+         THEN list_position(map_keys(m), k)
+         ELSE t_fail('INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || CAST(k AS VARCHAR)) END]""",
+    r"""t_substr(s, i) AS CASE WHEN i > 0 THEN substr(s, i) WHEN i = 0 OR -i > length(s) THEN
+         CASE WHEN s IS NULL OR i IS NULL THEN NULL ELSE '' END ELSE substr(s, length(s) + i + 1) END""",
+    r"""t_substr3(s, i, n) AS CASE WHEN s IS NULL OR i IS NULL OR n IS NULL THEN NULL
+         WHEN i = 0 OR n <= 0 OR -i > length(s) THEN ''
+         WHEN i > 0 THEN substr(s, i, n) ELSE substr(s, length(s) + i + 1, n) END""",
+    # Java's whitespace, which includes what Unicode calls White_Space.
+    r"""t_trim(x) AS regexp_replace(regexp_replace(x, '^[\s\x0b\p{Z}]+', ''), '[\s\x0b\p{Z}]+$', '')""",
+    r"""t_ltrim(x) AS regexp_replace(x, '^[\s\x0b\p{Z}]+', '')""",
+    r"""t_rtrim(x) AS regexp_replace(x, '[\s\x0b\p{Z}]+$', '')""",
+    """t_replace(x, a, b) AS CASE WHEN a = '' THEN b || array_to_string(list_transform(string_split(x, ''),
+         lambda e: e || b), '') ELSE replace(x, a, b) END""",
+    """t_split(x, d) AS string_split(x, CASE WHEN d = '' THEN
+         t_failv('INVALID_FUNCTION_ARGUMENT: The delimiter may not be the empty string') ELSE d END)""",
+    """t_splitn(x, d, n) AS CASE WHEN n <= 0 THEN [t_failv('INVALID_FUNCTION_ARGUMENT: Limit must be positive')]
+         WHEN len(t_split(x, d)) <= n THEN t_split(x, d)
+         ELSE list_append(t_split(x, d)[1:n - 1], array_to_string(t_split(x, d)[n:], d)) END""",
+    """t_split_part(x, d, n) AS t_split(x, d)[CASE WHEN n <= 0 THEN
+         t_fail('INVALID_FUNCTION_ARGUMENT: Index must be greater than zero') ELSE n END]""",
+    """t_split_map(x, a, b) AS CASE WHEN x IS NULL OR a IS NULL OR b IS NULL THEN NULL ELSE map(
+         list_transform(list_filter(string_split(x, a), lambda e: e <> ''), lambda e: CASE WHEN strpos(e, b) = 0 THEN
+           t_failv('INVALID_FUNCTION_ARGUMENT: Key-value delimiter must appear exactly once in each entry. Bad input: '||e)
+           ELSE substr(e, 1, strpos(e, b) - 1) END),
+         list_transform(list_filter(string_split(x, a), lambda e: e <> ''),
+           lambda e: substr(e, strpos(e, b) + length(b)))) END""",
+    """t_lpad(x, n, p) AS CASE WHEN p = '' THEN
+         t_failv('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty') ELSE lpad(x, CAST(n AS INTEGER), p) END""",
+    """t_rpad(x, n, p) AS CASE WHEN p = '' THEN
+         t_failv('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty') ELSE rpad(x, CAST(n AS INTEGER), p) END""",
+    """t_codepoint(x) AS CASE WHEN length(x) <> 1 THEN
+         t_fail('INVALID_FUNCTION_ARGUMENT: Input string must be a single character string') ELSE unicode(x) END""",
+    """t_hamming(a, b) AS CASE WHEN length(a) <> length(b) THEN CAST(t_fail(
+         'INVALID_FUNCTION_ARGUMENT: The input strings to hamming_distance function must have the same length') AS BIGINT)
+         WHEN a = '' THEN 0 ELSE CAST(hamming(a, b) AS BIGINT) END""",
+    """t_ln(x) AS CASE WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN x < 0 OR isnan(x) THEN CAST('NaN' AS DOUBLE)
+         ELSE ln(x) END""",
+    """t_log2(x) AS CASE WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN x < 0 OR isnan(x) THEN CAST('NaN' AS DOUBLE)
+         ELSE log2(x) END""",
+    """t_log10(x) AS CASE WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN x < 0 OR isnan(x) THEN CAST('NaN' AS DOUBLE)
+         ELSE log10(x) END""",
+    """t_width_bucket(x, a, b, n) AS CASE WHEN n <= 0 THEN
+         CAST(t_fail('INVALID_FUNCTION_ARGUMENT: bucketCount must be greater than 0') AS BIGINT)
+         WHEN a < b THEN CASE WHEN x < a THEN 0 WHEN x >= b THEN n + 1 ELSE CAST(floor((x - a) / (b - a) * n) AS BIGINT) + 1 END
+         WHEN x > a THEN 0 WHEN x <= b THEN n + 1 ELSE CAST(floor((a - x) / (a - b) * n) AS BIGINT) + 1 END""",
+    """t_has(a, v) AS CASE WHEN v IS NULL THEN len(list_filter(a, lambda e: e IS NULL)) > 0
+         ELSE coalesce(list_contains(a, v), false) END""",
+    """t_contains(a, v) AS CASE WHEN a IS NULL OR v IS NULL THEN NULL WHEN list_contains(a, v) THEN true
+         WHEN len(list_filter(a, lambda e: e IS NULL)) > 0 THEN NULL ELSE false END""",
+    "t_distinct(a) AS list_filter(a, lambda e, i: NOT t_has(a[1:i - 1], e))",
+    """t_intersect(a, b) AS CASE WHEN b IS NULL THEN NULL ELSE list_filter(t_distinct(a), lambda e: t_has(b, e)) END""",
+    """t_overlap(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
+         WHEN len(list_filter(a, lambda e: e IS NOT NULL AND list_contains(b, e))) > 0 THEN true
+         WHEN len(a) = 0 OR len(b) = 0 THEN false
+         WHEN len(list_filter(a, lambda e: e IS NULL)) > 0 OR len(list_filter(b, lambda e: e IS NULL)) > 0 THEN NULL
+         ELSE false END""",
+    """t_slice(a, s, n) AS CASE WHEN a IS NULL OR s IS NULL OR n IS NULL THEN NULL
+         WHEN s = 0 THEN a[t_fail('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1'):]
+         WHEN n < 0 THEN a[t_fail('INVALID_FUNCTION_ARGUMENT: length must be greater than or equal to 0'):]
+         WHEN n = 0 OR -s > len(a) THEN a[1:0]
+         WHEN s < 0 THEN a[len(a) + s + 1:len(a) + s + n] ELSE a[s:s + n - 1] END""",
+    "t_sequence(a, b) AS CASE WHEN a <= b THEN generate_series(a, b) ELSE generate_series(a, b, -1) END",
+    """t_any(a) AS CASE WHEN a IS NULL THEN NULL WHEN list_contains(a, true) THEN true
+         WHEN len(list_filter(a, lambda e: e IS NULL)) > 0 THEN NULL ELSE false END""",
+    """t_all(a) AS CASE WHEN a IS NULL THEN NULL WHEN list_contains(a, false) THEN false
+         WHEN len(list_filter(a, lambda e: e IS NULL)) > 0 THEN NULL ELSE true END""",
+    """t_map(k, v) AS CASE WHEN k IS NULL OR v IS NULL THEN NULL WHEN len(k) <> len(v) THEN
+         map(k[t_fail('INVALID_FUNCTION_ARGUMENT: Key and value arrays must be the same length'):], v) ELSE map(k, v) END""",
+    """t_map_agg(l) AS map_from_entries(list_filter(list_filter(l, lambda e: e.k IS NOT NULL), lambda e, i:
+         list_position(list_transform(list_filter(l, lambda z: z.k IS NOT NULL), lambda z: z.k), e.k) = i))""",
+    """t_multimap_agg(l) AS map_from_entries(list_transform(
+         list_distinct(list_transform(list_filter(l, lambda e: e.k IS NOT NULL), lambda e: e.k)),
+         lambda key: struct_pack(k := key, v := list_transform(list_filter(l, lambda e: e.k = key), lambda e: e.v))))""",
+    r"""t_iso_date(x) AS CASE WHEN regexp_full_match(x, '\d{4}-\d{2}-\d{2}') THEN t_date(x)
+         WHEN regexp_full_match(x, '\d{4}-W\d{2}-\d') THEN CAST(strptime(x, '%G-W%V-%u') AS DATE)
+         WHEN regexp_full_match(x, '\d{4}-W\d{2}') THEN CAST(strptime(x || '-1', '%G-W%V-%u') AS DATE)
+         WHEN x IS NULL THEN NULL
+         ELSE CAST(t_failv('INVALID_FUNCTION_ARGUMENT: Invalid format: "' || x || '"') AS DATE) END""",
+    r"""t_iso_ts(x) AS CASE WHEN x IS NULL THEN NULL ELSE t_atzone(
+         t_ts(CASE WHEN regexp_full_match(x, '\d{4}-\d{2}-\d{2}(T\d{2}(:\d{2}(:\d{2}(\.\d{1,9})?)?)?(Z|[+-]\d{2}:?\d{2})?)?')
+           THEN substr(x, 1, 10) || CASE WHEN length(x) > 10 THEN ' ' ||
+             regexp_extract(x, 'T(\d{2}(:\d{2}(:\d{2}(\.\d{1,6})?)?)?)', 1) ||
+             CASE WHEN regexp_full_match(x, '.{10}T\d{2}(Z|[+-].*)?') THEN ':00' ELSE '' END ELSE '' END
+           ELSE t_failv('INVALID_FUNCTION_ARGUMENT: Invalid format: "' || x || '"') END, 3),
+         coalesce(nullif(regexp_extract(x, 'T.*?(Z|[+-]\d{2}:?\d{2})$', 1), ''), 'UTC')) END""",
+    """t_offset_text(x, utc) AS CASE WHEN x.z = 'UTC' THEN utc ELSE
+         (CASE WHEN t_local(x) < x.t THEN '-' ELSE '+' END) ||
+         strftime(make_timestamp(abs(epoch_us(t_local(x)) - epoch_us(x.t))), '%H:%M') END""",
+)
+
+
+def create_statements() -> list[str]:
+    """The statements that create every macro."""
+    return [f"CREATE TEMP MACRO {macro}" for macro in MACROS]
+
+
+_NAME = re.compile(r"\bt_\w+")
+_BY_NAME = {_NAME.match(macro).group(0): macro for macro in MACROS}  # type: ignore[union-attr]
+
+
+def needed_by(sql: str) -> list[str]:
+    """The statements that create the macros ``sql`` uses, and those they use, in order."""
+    wanted: set[str] = set()
+    queue = [sql]
+    while queue:
+        for name in set(_NAME.findall(queue.pop())) & _BY_NAME.keys() - wanted:
+            wanted.add(name)
+            queue.append(_BY_NAME[name].split(" AS ", 1)[1])
+    return [f"CREATE TEMP MACRO {macro}" for name, macro in _BY_NAME.items() if name in wanted]
