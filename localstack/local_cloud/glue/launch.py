@@ -39,7 +39,7 @@ def prepare(cloud: Cloud, job: Shape, run: Shape, bookmark: str | None) -> Launc
         LaunchError: something the job names is not there or not supported.
     """
     folder = run_folder(cloud, run["Id"])
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scratch").mkdir(parents=True, exist_ok=True)
     arguments = {
         **job.get("DefaultArguments", {}),
         **run["Arguments"],
@@ -116,7 +116,7 @@ def _environment(cloud: Cloud, job: Shape, folder: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "TZ": "UTC",
-        "TMPDIR": str(folder),
+        "TMPDIR": str(folder / "scratch"),
     }
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
@@ -87,6 +88,7 @@ class Supervisor:
             message = "The local cloud ended while this run was under way and its process was stopped."
             final: Shape = {"JobRunState": "STOPPED"} if stopped else _failed(message)
             self._update(run_id, CompletedOn=now(), **final)
+        _forget_old(self._cloud.state_dir / "glue" / "runs")
 
     def close(self) -> None:
         """Stop every run; they are recorded as failed because the local cloud ended."""
@@ -161,6 +163,7 @@ class Supervisor:
         code = processes.end(process, 0 if finished else self.grace_seconds)
         if not self._closing:  # by now nobody serves CloudWatch Logs; the files stay in the run's folder
             ship_all(streams, final=True)
+        shutil.rmtree(launch.folder / "scratch", ignore_errors=True)
         final = {"ExecutionTime": round(time.monotonic() - started)}
         if finished:
             return final | _outcome(launch.folder, code)
@@ -213,6 +216,14 @@ def _reap(process: Any, watch: _Watch) -> None:
     process.wait()
     watch.done.set()
     watch.wake.set()
+
+
+def _forget_old(runs: Path) -> None:
+    """Remove the folders of runs that ended more than a week ago; their logs are in CloudWatch Logs."""
+    oldest = time.time() - 7 * 86400
+    for folder in runs.glob("jr_*"):
+        if folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _failed(message: str) -> Shape:

@@ -1,7 +1,6 @@
 """``getResolvedOptions``."""
 
 import argparse
-import sys
 from typing import Any, NoReturn
 
 

@@ -6,8 +6,7 @@ from typing import Any
 from local_glue.run import UnsupportedError
 
 _HONOURED = frozenset(
-    "header sep delimiter quote escape inferschema multiline path comment linesep compression encoding charset mode "
-    "nullvalue emptyvalue".split()
+    ["header", "sep", "delimiter", "quote", "escape", "inferschema", "multiline", "path", "comment", "linesep", "compression", "encoding", "charset", "mode", "nullvalue", "emptyvalue"]
 )
 
 

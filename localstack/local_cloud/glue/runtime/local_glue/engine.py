@@ -18,9 +18,8 @@ def install(engine: str, conf: dict[str, str]) -> None:
         return
     server = threading.Thread(target=_serve)
     server.start()  # loads the engine's library while Spark's client is imported
-    from local_glue import spark_context
 
-    import pyspark.sql.connect.session
+    from local_glue import spark_context
 
     server.join()
     if "SPARK_REMOTE" not in os.environ:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+_STATISTICS = ("count", "mean", "stddev", "min", "max")
+
 
 def install() -> None:
     """Patch the functions module scripts import as ``F``."""
     import pyspark.sql.connect.functions as connect
-    import pyspark.sql.functions as functions
+    from pyspark.sql import functions
     from pyspark.sql.connect.dataframe import DataFrame
 
     native_isnan = connect.isnan
@@ -18,6 +20,20 @@ def install() -> None:
         return connect.coalesce(native, connect.lit(False)).alias(name)
 
     connect.isnan = functions.isnan = isnan
+
+    native_count = DataFrame.count
+    DataFrame.count = lambda self: int(native_count(self))  # the Connect client gives NumPy's integer
+    native_describe = DataFrame.describe
+
+    def describe(self: Any, *cols: Any) -> Any:
+        """The statistics in Spark's order; the engine gives them in any."""
+        frame = native_describe(self, *cols)
+        place = connect.lit(len(_STATISTICS))
+        for number, name in enumerate(_STATISTICS):
+            place = connect.when(connect.col("summary") == name, number).otherwise(place)
+        return frame.orderBy(place)
+
+    DataFrame.describe = describe
 
     def refuse_rdd(_: Any) -> Any:
         raise NotImplementedError(  # an AttributeError would send Python on to __getattr__ and its message

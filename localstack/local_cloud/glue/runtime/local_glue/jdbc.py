@@ -16,9 +16,7 @@ from local_glue.run import UnsupportedError, scratch
 
 _BATCH = 20_000
 _KNOWN = frozenset(
-    "url dbtable query user password driver partitioncolumn lowerbound upperbound numpartitions fetchsize "
-    "querytimeout sessioninitstatement customschema pushdownpredicate pushdownaggregate pushdownlimit preparequery "
-    "ssl sslmode connectionname useconnectionproperties".split()
+    ["url", "dbtable", "query", "user", "password", "driver", "partitioncolumn", "lowerbound", "upperbound", "numpartitions", "fetchsize", "querytimeout", "sessioninitstatement", "customschema", "pushdownpredicate", "pushdownaggregate", "pushdownlimit", "preparequery", "ssl", "sslmode", "connectionname", "useconnectionproperties"]
 )
 
 
@@ -65,7 +63,7 @@ def _connection(given: dict[str, Any]) -> dict[str, Any]:
     url = str(given.get("url", ""))
     if not url.startswith("jdbc:postgresql:"):
         raise UnsupportedError(
-            f"The local Spark engine reads jdbc:postgresql: only, not {url.split('?')[0]}."
+            f"The local Spark engine reads jdbc:postgresql: only, not {url.split('?', maxsplit=1)[0]}."
         )
     driver = given.get("driver")
     if driver not in (None, "", "org.postgresql.Driver"):
@@ -178,7 +176,7 @@ def _bound(kind: str, text: str) -> Any:
         return date.fromisoformat(text)
     if kind.startswith("timestamp"):
         return datetime.fromisoformat(text)
-    if kind.split("(")[0] in ("int2", "int4", "int8", "numeric", "float4", "float8"):
+    if kind.split("(", maxsplit=1)[0] in ("int2", "int4", "int8", "numeric", "float4", "float8"):
         return int(Decimal(text))
     raise ValueError(f"partitionColumn must be a number, a date or a timestamp, not {kind}.")
 

@@ -37,7 +37,7 @@ def install() -> None:
         self.options(**options)
         return _load(self, path, send)
 
-    def read_jdbc(  # noqa: PLR0917 - Spark's own signature
+    def read_jdbc(
         self: Any,
         url: str,
         table: str,

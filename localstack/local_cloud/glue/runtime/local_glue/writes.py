@@ -90,8 +90,8 @@ def _is_overwrite(write: Any) -> bool:
 
 def _name_null_partitions(write: Any) -> None:
     """NULL and '' become Hive's default partition, as Spark names them; the engine would write ``day=/``."""
-    from pyspark.sql.connect.dataframe import DataFrame
     from pyspark.sql.connect import functions as F
+    from pyspark.sql.connect.dataframe import DataFrame
 
     frame = DataFrame.withPlan(write._child, _session())
     for name in write.partitioning_cols:
