@@ -7,8 +7,8 @@ from typing import Any
 
 from local_cloud.objects import ObjectStore
 
-KEYS = ("test", "test")
-"""Access key and secret. Nobody checks them, but a request must be signed: its signature names the service."""
+ANY_KEY = "test"
+"""Nobody checks keys, but a request must be signed: its signature names the service."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,13 @@ def _client(service: str, endpoint_url: str, region: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.session.Session(*KEYS, region_name=region).client(
-        service,
-        endpoint_url=endpoint_url,
-        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3}, inject_host_prefix=False),
+    session: Any = boto3.session.Session(
+        aws_access_key_id=ANY_KEY, aws_secret_access_key=ANY_KEY, region_name=region
     )
+    config = Config(
+        s3={"addressing_style": "path"},
+        retries={"max_attempts": 3},
+        max_pool_connections=64,
+        inject_host_prefix=False,
+    )
+    return session.client(service, endpoint_url=endpoint_url, config=config)

@@ -22,6 +22,7 @@ from local_cloud.state_folder import LifecycleError
 START_SECONDS = 60.0
 STOP_SECONDS = float(os.environ.get("LOCAL_CLOUD_STOP_SECONDS") or 30)
 """How long a server may take for its last checkpoint and its children before it is killed."""
+RELEASE_SECONDS = 2.0
 HEALTH_SECONDS = float(os.environ.get("LOCAL_CLOUD_HEALTH_SECONDS") or 5)
 """How long a server may take to answer before it counts as half dead."""
 
@@ -121,6 +122,12 @@ def _await_postgres(settings: Settings, health: dict[str, Any]) -> dict[str, Any
 
 
 def _refuse_taken_port(settings: Settings) -> None:
+    # A killed server's last threads may hold the port for a moment after its pid counts as gone.
+    deadline = time.monotonic() + RELEASE_SECONDS
+    while not ports.is_free(settings.port) and ports.owner_pid(settings.port) is None:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
     try:
         ports.listen(settings.port).close()
     except PermissionError as error:

@@ -71,3 +71,12 @@ def listen(port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def is_free(port: int) -> bool:
+    """Whether ``listen`` would succeed."""
+    try:
+        listen(port).close()
+    except OSError:
+        return False
+    return True

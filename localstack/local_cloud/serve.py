@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from local_cloud import base_services, deliveries, durability, engines, processes, recovery
+from local_cloud import base_services, deliveries, durability, engines, lambda_errors, processes, recovery
 from local_cloud.cloud import Cloud
 from local_cloud.gateway import Gateway
 from local_cloud.objects import DiskObjectStore, ObjectStore
@@ -97,6 +97,7 @@ def _base_services(settings: Settings) -> tuple[Any, durability.Checkpointer | N
         log.warning("An overwrite of %s was cut short; its new content stands.", sidecar)
     app = base_services.load(settings)
     deliveries.install()
+    lambda_errors.install()
     checkpointer = durability.Checkpointer(durability.StateStore(settings.dir / "ministack" / "state.db"))
     checkpointer.restore()
     return app, checkpointer, DiskObjectStore(_account_dir(settings))
