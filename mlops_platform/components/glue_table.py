@@ -1,6 +1,7 @@
 """``GlueTable``: a table in the lake that a Glue job writes; with counts, schema, lineage, log and checks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterator
 
 import dagster as dg
 from pydantic import Field
@@ -13,15 +14,13 @@ from mlops_platform.components.base import (
     lost_connections_retried,
     table_schema,
 )
-from mlops_platform.components.csv_drops import day_prefix
-from mlops_platform.components.drop_runs import read_version_metadata
+from mlops_platform.components.glue_table_run import GlueTableRun
 from mlops_platform.components.scaffolding import GlueTableScaffolder
-from mlops_platform.components.table_checks import TableCheckSettings, check_results, check_specs
-from mlops_platform.components.table_counts import PartitionCounts, count_partitions
+from mlops_platform.components.table_checks import TableCheckSettings, check_specs
 from mlops_platform.declaration import Declaration, GlueJobNeeds
 from mlops_platform.resources.athena import AthenaResource
 from mlops_platform.resources.aws import AwsResource
-from mlops_platform.resources.glue import GlueJobError, GlueJobRun, GlueResource
+from mlops_platform.resources.glue import GlueResource
 from mlops_platform.resources.s3 import S3Resource
 
 JOB_PARAMETERS = (
@@ -162,133 +161,10 @@ class GlueTable(PlatformComponent):
             athena: AthenaResource,
         ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
             with lost_connections_retried():
-                versions = self._drop_versions(context, aws, s3)
-                run = self._run(context, aws, glue, versions)
-                counts = count_partitions(athena, self, sorted(versions) if partitions else None)
-                yield from self._results(context, glue, run, counts, versions)
+                yield from GlueTableRun(self, context, aws, s3, glue, athena).results()
 
         return write
 
-    def _drop_versions(
-        self, context: dg.AssetExecutionContext, aws: AwsResource, s3: S3Resource
-    ) -> dict[str, str]:
-        """The days to write, each with the version of its drop (empty text where no CSV source is read)."""
-        if not context.has_partition_key and not context.has_partition_key_range:
-            return {}
-        days = list(context.partition_keys)
-        if self.csv_source is None:
-            return dict.fromkeys(days, "")
-        source = aws.contract.csv_source(self.csv_source)
-        drops = {day: s3.drop(source.bucket, day_prefix(source.prefix, day)) for day in days}
-        versions = {day: drop.data_version for day, drop in drops.items() if drop.objects}
-        if not versions:
-            raise dg.Failure(
-                f"There is no drop of {self.csv_source} for {days[0]}"
-                + (f" .. {days[-1]}" if len(days) > 1 else "")
-                + f". Put CSV files under s3://{source.bucket}/{day_prefix(source.prefix, days[0])}",
-                allow_retries=False,
-            )
-        if len(versions) < len(days):
-            context.log.warning(
-                "No drop for %s; these days stay as they are.", sorted(set(days) - set(versions))
-            )
-        return versions
-
-    def _run(
-        self,
-        context: dg.AssetExecutionContext,
-        aws: AwsResource,
-        glue: GlueResource,
-        versions: Mapping[str, str],
-    ) -> GlueJobRun:
-        contract = aws.contract
-        arguments = {
-            "database": self.database,
-            "table": self.table,
-            "lake_path": f"s3://{contract.lake_bucket}",
-        }
-        if versions:
-            arguments["partitions"] = ",".join(sorted(versions))
-        if self.csv_source:
-            source = contract.csv_source(self.csv_source)
-            arguments["source_path"] = f"s3://{source.bucket}/{source.prefix}"
-        if self.quarantine_table:
-            arguments["quarantine_table"] = self.quarantine_table
-        if self.connections:
-            arguments["connection"] = ",".join(
-                contract.postgres_source(c).glue_connection for c in self.connections
-            )
-        arguments |= self.arguments
-        job = contract.glue_job(self.job_name)
-        context.log.info("Starting Glue job %s %s", job, arguments)
-        try:
-            return glue.run_job(
-                job,
-                {f"--{k}": v for k, v in arguments.items()},
-                on_log=lambda line: print(line, flush=True),  # noqa: T201 - the step's stdout is where Dagster keeps a job's log
-            )
-        except GlueJobError as error:
-            raise dg.Failure(str(error), metadata={"log": _log(error.run)}, allow_retries=False) from error
-
-    def _results(
-        self,
-        context: dg.AssetExecutionContext,
-        glue: GlueResource,
-        run: GlueJobRun,
-        counts: PartitionCounts,
-        versions: Mapping[str, str],
-    ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
-        columns = glue.columns(self.database, self.table)
-        for day, version in versions.items():
-            self._partition_metadata(context, day, version, counts)
-        yield dg.MaterializeResult(
-            asset_key=self.key,
-            metadata={
-                "dagster/column_schema": table_schema(
-                    [Column(name=n, type=t, description=c) for n, t, c in columns]
-                ),
-                **({} if versions else {"dagster/row_count": counts.total_rows}),
-                "dagster/uri": glue.table(self.database, self.table)["StorageDescriptor"]["Location"],
-                "job_run": f"{run.job_name} {run.run_id}",
-                "job_seconds": run.seconds,
-                "log": _log(run),
-            },
-            check_results=check_results(
-                self.key,
-                self.checks,
-                self.columns,
-                columns,
-                counts,
-                quarantined=self.quarantine_table is not None,
-            ),
-        )
-        if self.quarantine_key is not None:
-            reasons = "\n".join(f"| {r} | {n:,} |" for r, n in counts.reasons)
-            yield dg.MaterializeResult(
-                asset_key=self.quarantine_key,
-                metadata={
-                    **({} if versions else {"dagster/row_count": counts.total_quarantined}),
-                    "reasons": dg.MetadataValue.md("| reason | rows |\n|---|---:|\n" + reasons),
-                },
-            )
-
-    def _partition_metadata(
-        self, context: dg.AssetExecutionContext, day: str, version: str, counts: PartitionCounts
-    ) -> None:
-        read = {read_version_metadata(self.csv_source): version} if self.csv_source else {}
-        refused = {"dagster/row_count": counts.quarantined.get(day, 0)}
-        own = {"dagster/row_count": counts.rows.get(day, 0), "quarantined_rows": refused["dagster/row_count"]}
-        context.add_asset_metadata({**read, **own}, asset_key=self.key, partition_key=day)
-        if self.quarantine_key is not None:
-            context.add_asset_metadata({**read, **refused}, asset_key=self.quarantine_key, partition_key=day)
-
-
-def _log(run: GlueJobRun) -> dg.MarkdownMetadataValue:
-    lines: Sequence[str] = run.log_tail or ["(the job wrote nothing)"]
-    return dg.MetadataValue.md(f"`{run.log_group}` stream `{run.run_id}`\n```\n" + "\n".join(lines) + "\n```")
-
 
 def _digest(content: bytes) -> str:
-    import hashlib
-
     return hashlib.sha256(content).hexdigest()[:12]
