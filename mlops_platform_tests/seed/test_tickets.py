@@ -170,6 +170,8 @@ def test_the_language_is_botocores_and_loads_quickly() -> None:
 
 
 def test_documentation_becomes_sentences() -> None:
-    text = "<p>Creates a <i>secret</i> &amp; keeps it for you. It stays here until removed.</p><p>No.</p>"
-    expected = ["Creates a secret & keeps it for you.", "It stays here until removed."]
+    text = (
+        "<p>Creates a <i>secret</i> &amp; keeps it for you. It stays until it is removed now.</p><p>No.</p>"
+    )
+    expected = ["Creates a secret & keeps it for you.", "It stays until it is removed now."]
     assert plain_sentences(text) == expected
