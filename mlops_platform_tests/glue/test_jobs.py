@@ -112,7 +112,7 @@ def test_missing_files_and_modules_fail_before_the_script(jobs: Jobs) -> None:
         kind=SHELL,
         job={"DefaultArguments": {"--additional-python-modules": "boto3,surely-not-there==1.2"}},
     )
-    assert "not installed here: surely-not-there==1.2" in run["ErrorMessage"]
+    assert "not installed: surely-not-there==1.2" in run["ErrorMessage"]
     assert jobs.output(run["Id"], group="/aws-glue/python-jobs") == ""
 
 

@@ -1,5 +1,4 @@
 """Glue scripts on the local Spark engine: what differs on its own and must not."""
-# ruff: noqa: E501 - scripts are texts
 
 from typing import Any
 
@@ -113,6 +112,49 @@ def test_reads_behave_as_sparks_or_are_refused(jobs: Jobs, path: str) -> None:
     for name in ("rdd", "parallelize", "save", "ddl", "jvm"):
         assert "not supported" in out[name], name
     assert out["context"] == [True, True, "3.5.4"]
+
+
+def test_csv_is_read_as_spark_reads_it_or_refused(jobs: Jobs, path: str) -> None:
+    """Expected values: Spark 3.5.4's own on the same files."""
+    bucket, prefix = path.removeprefix("s3://").split("/", 1)
+    files = {
+        "types": b"i,big,d,day,ts,b,s\n1,5000000000,1.5,2026-01-01,2026-01-01 10:00:00,true,x\n",
+        "plain": b'a,b\n 1 , x \n"  q ",\n"",""\n',
+        "doubled": b'a,b\n2,"y ""q"" z"\n',
+        "lines": b'a,b\n1,"x\ny"\n',
+        "bom": b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n3,4\r\n",
+        "ragged": b"a,b\n1\n1,2,3\n",
+    }
+    for name, body in files.items():
+        jobs.s3.put_object(Bucket=bucket, Key=f"{prefix}{name}/f.csv", Body=body)
+    out = run(
+        jobs,
+        """
+        read = lambda name, **o: spark.read.csv(path + name + "/", header=True, **o)
+        out["types"] = read("types", inferSchema=True).dtypes
+        out["plain"] = [list(row) for row in read("plain").collect()]
+        out["doubled"] = [list(row) for row in read("doubled", escape='"').collect()]
+        out["lines"] = [list(row) for row in read("lines", multiLine=True).collect()]
+        out["bom"] = [list(row) for row in read("bom").collect()]
+        out["unescaped"] = error(lambda: read("doubled"))
+        out["one line"] = error(lambda: read("lines"))
+        out["ragged"] = error(lambda: read("ragged").collect())
+        out["null"] = error(lambda: read("plain", nullValue="NA"))
+        out["drop"] = error(lambda: read("plain", mode="DROPMALFORMED"))
+        """,
+        path,
+    )
+    kinds = ["int", "bigint", "double", "date", "timestamp", "boolean", "string"]
+    assert [kind for _, kind in out["types"]] == kinds
+    assert out["plain"] == [[" 1 ", " x "], ["  q ", None], [None, None]]
+    assert out["doubled"] == [["2", 'y "q" z']]
+    assert out["lines"] == [["1", "x\ny"]]
+    assert out["bom"] == [["1", "2"], ["3", "4"]]
+    assert "set the option escape" in out["unescaped"]
+    assert "set the option multiLine" in out["one line"]
+    assert "incorrect number of fields" in out["ragged"]
+    assert "nullvalue='NA' is not supported" in out["null"]
+    assert "mode='DROPMALFORMED' is not supported" in out["drop"]
 
 
 def test_catalog_tables_follow_their_partitions(jobs: Jobs, path: str, database: str) -> None:

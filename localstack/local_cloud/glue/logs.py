@@ -25,6 +25,11 @@ class LogStream:
         self._position = 0
         self._created = False
 
+    def open(self) -> None:
+        """Create the stream: a job that prints nothing has an empty one."""
+        if not self._created:
+            self._create()
+
     def ship(self, final: bool = False) -> None:
         """Send what was appended since the last call; an unfinished line waits unless ``final``."""
         while True:
@@ -51,8 +56,7 @@ class LogStream:
         self._created = True
 
     def _send(self, data: bytes) -> None:
-        if not self._created:
-            self._create()
+        self.open()
         moment = int(time.time() * 1000)
         batch: list[dict[str, Any]] = []
         size = 0
@@ -83,6 +87,7 @@ def ship_all(streams: list[LogStream], final: bool = False) -> None:
     """Send all streams on. A failure is told in the local cloud's own log and never fails the job."""
     for stream in streams:
         try:
+            stream.open()
             stream.ship(final)
         except Exception:
             log.exception("A job's log could not be sent to CloudWatch Logs; it is kept in the run's folder.")

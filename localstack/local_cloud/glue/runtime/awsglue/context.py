@@ -1,4 +1,5 @@
 """``GlueContext``."""
+# ruff: noqa: ARG002 (AWS's own signatures)
 
 import logging
 import sys
@@ -237,8 +238,7 @@ class DynamicFrameWriter:
         transformation_ctx: str = "",
         **options: Any,
     ) -> DynamicFrame:
-        """Append to a catalog table of Parquet, CSV or JSON files; new partitions are not registered, as on AWS
-        without ``enableUpdateCatalog``."""
+        """Append to a catalog table; new partitions are registered with ``enableUpdateCatalog``."""
         from local_glue import catalog
 
         given = dict(options.pop("additional_options", None) or {})

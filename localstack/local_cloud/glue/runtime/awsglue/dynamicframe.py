@@ -81,7 +81,7 @@ class DynamicFrame:
         return self._new(self._df.select(*columns))
 
     def resolveChoice(self, specs: Any = None, choice: str = "", *_: Any, **__: Any) -> "DynamicFrame":
-        """Casts of ``specs`` (``(column, "cast:type")``). Columns have one type here, so other choices change nothing."""
+        """Casts of ``specs``, ``(column, "cast:type")``. A column has one type, so others do nothing."""
         from pyspark.sql import functions as F
 
         frame = self._df

@@ -1,4 +1,5 @@
 """``Job``: init, commit and bookmarks."""
+# ruff: noqa: ARG002 (AWS's own signatures)
 
 import json
 from pathlib import Path

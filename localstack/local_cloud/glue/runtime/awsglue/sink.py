@@ -1,4 +1,5 @@
 """``getSink``: files in S3 and, if asked, the table and partitions in the Data Catalog."""
+# ruff: noqa: ARG002 (AWS's own signatures)
 
 from typing import Any
 from urllib.parse import unquote
@@ -89,8 +90,7 @@ class Sink:
     def _register(self, frame: Any) -> None:
         from local_glue import catalog
 
-        assert self._table is not None
-        database, name = self._table
+        database, name = self._table or ("", "")
         glue = catalog.glue()
         types = {field.name.lower(): field.dataType.simpleString() for field in frame.schema.fields}
         keys = [key.lower() for key in self._keys]

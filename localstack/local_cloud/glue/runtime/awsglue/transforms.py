@@ -1,4 +1,5 @@
 """The transforms as classes, ``ApplyMapping.apply(frame=..., mappings=...)``."""
+# ruff: noqa: ARG001 (AWS's own signatures)
 
 from typing import Any
 

@@ -21,7 +21,8 @@ def getResolvedOptions(args: list[str], options: list[str]) -> dict[str, Any]:
     """The values of the named options in ``args``.
 
     As on AWS: an option that is missing is an error, others are ignored; ``--JOB_ID``, ``--JOB_RUN_ID``,
-    ``--SECURITY_CONFIGURATION``, ``--TempDir`` and the bookmark options are resolved whether asked for or not.
+    ``--SECURITY_CONFIGURATION``, ``--TempDir`` and the bookmark options are resolved whether asked for or
+    not.
 
     Raises:
         GlueArgumentError: an option is missing, or reserved.

@@ -1,4 +1,4 @@
-"""Runs one Glue script: ``python -m local_glue run.json``. The outcome is left in a file for the supervisor."""
+"""Runs one Glue script: ``python -m local_glue run.json``. Its outcome is left in a file."""
 
 import importlib.metadata
 import json
@@ -56,8 +56,8 @@ def _check_modules(requirements: list[str]) -> None:
     if missing:
         names = " ".join(missing)
         raise ModuleNotFoundError(
-            f"--additional-python-modules not installed here: {names}. The local cloud downloads nothing when a job "
-            f"starts; install them once beside it: pip install {names}"
+            f"--additional-python-modules not installed: {names}. The local cloud downloads nothing when "
+            f"a job starts; install them once beside it: pip install {names}"
         )
 
 

@@ -1,8 +1,9 @@
 """Tables of the Glue Data Catalog in Spark: ``spark.table``, ``spark.read.table`` and ``spark.sql``.
 
-The engine's own Glue provider lists a table's folder and ignores where its partitions lie, so tables are resolved
-here: the catalog's schema, its registered partitions, each at its own location.
+The engine's own Glue provider lists a table's folder and ignores where its partitions lie, so tables are
+resolved here: the catalog's schema, its registered partitions, each at its own location.
 """
+# ruff: noqa: ARG005 (Spark's own signatures)
 
 from functools import cache
 from typing import Any

@@ -18,6 +18,7 @@ def install(engine: str, conf: dict[str, str]) -> None:
         return
     server = threading.Thread(target=_serve)
     server.start()  # loads the engine's library while Spark's client is imported
+    import pyspark.sql.connect.session  # noqa: F401
 
     from local_glue import spark_context
 

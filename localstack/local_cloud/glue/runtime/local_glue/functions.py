@@ -1,4 +1,4 @@
-"""Functions whose results differ from Spark's without an error: corrected where it is simple, else refused."""
+"""Functions whose results differ from Spark's without an error: corrected where it is simple."""
 
 from typing import Any
 
@@ -37,8 +37,8 @@ def install() -> None:
 
     def refuse_rdd(_: Any) -> Any:
         raise NotImplementedError(  # an AttributeError would send Python on to __getattr__ and its message
-            "DataFrame.rdd is not supported by the local Spark engine (Spark Connect has no RDDs): use DataFrame "
-            "methods, mapInPandas or applyInPandas, or run the job with LOCAL_CLOUD_GLUE_ENGINE=pyspark."
+            "DataFrame.rdd is not supported by the local Spark engine (Spark Connect has no RDDs): "
+            "use DataFrame methods, mapInPandas or applyInPandas, or run the job with LOCAL_CLOUD_GLUE_ENGINE=pyspark."
         )
 
     DataFrame.rdd = property(refuse_rdd)

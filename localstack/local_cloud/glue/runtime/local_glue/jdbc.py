@@ -1,6 +1,6 @@
-"""``spark.read.format("jdbc")`` for PostgreSQL: rows stream to Parquet files of this run, which Spark then reads.
+"""``spark.read.format("jdbc")`` for PostgreSQL: rows stream to Parquet files of this run, which Spark reads.
 
-Options as in https://spark.apache.org/docs/3.5.4/sql-data-sources-jdbc.html. Types as Spark's PostgresDialect maps them.
+Options: https://spark.apache.org/docs/3.5.4/sql-data-sources-jdbc.html. Types: as Spark's PostgresDialect.
 Unlike Spark, which queries again for every action, the table is read once, when the DataFrame is made.
 """
 
@@ -8,6 +8,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -16,7 +17,28 @@ from local_glue.run import UnsupportedError, scratch
 
 _BATCH = 20_000
 _KNOWN = frozenset(
-    ["url", "dbtable", "query", "user", "password", "driver", "partitioncolumn", "lowerbound", "upperbound", "numpartitions", "fetchsize", "querytimeout", "sessioninitstatement", "customschema", "pushdownpredicate", "pushdownaggregate", "pushdownlimit", "preparequery", "ssl", "sslmode", "connectionname", "useconnectionproperties"]
+    {
+        "url",
+        "dbtable",
+        "query",
+        "user",
+        "password",
+        "driver",
+        "partitioncolumn",
+        "lowerbound",
+        "upperbound",
+        "numpartitions",
+        "fetchsize",
+        "querytimeout",
+        "sessioninitstatement",
+        "customschema",
+        "pushdownpredicate",
+        "pushdownaggregate",
+        "pushdownlimit",
+        "preparequery",
+        "ssl",
+        "sslmode",
+    }
 )
 
 
@@ -165,7 +187,7 @@ def _partitions(given: dict[str, Any], types: dict[str, str]) -> list[Any]:
     if not cuts:
         return [None]
     conditions = [sql.SQL("{c} < {v} OR {c} IS NULL").format(c=name, v=sql.Literal(cuts[0]))]
-    for left, right in zip(cuts, cuts[1:], strict=False):
+    for left, right in pairwise(cuts):
         values = {"c": name, "l": sql.Literal(left), "r": sql.Literal(right)}
         conditions.append(sql.SQL("{c} >= {l} AND {c} < {r}").format(**values))
     return [*conditions, sql.SQL("{c} >= {v}").format(c=name, v=sql.Literal(cuts[-1]))]

@@ -152,7 +152,7 @@ def type_partitions(frame: Any, paths: list[str]) -> Any:
 
 
 def infer_type(values: set[str]) -> str:
-    """Spark's rule: int, bigint, double, date, timestamp, else string - the narrowest that fits all values."""
+    """Spark's rule: int, bigint, double, date, timestamp, else string: the narrowest that fits all."""
     if not values:
         return "string"
     if all(re.fullmatch(r"-?\d{1,18}", value) for value in values):

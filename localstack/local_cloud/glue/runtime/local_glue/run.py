@@ -34,4 +34,4 @@ def engine() -> str:
 
 
 class UnsupportedError(NotImplementedError, AttributeError):
-    """A feature of AWS Glue or Spark that this engine does not have. Also an AttributeError, so ``hasattr`` works."""
+    """A feature of Glue or Spark that this engine does not have. An AttributeError too, for ``hasattr``."""

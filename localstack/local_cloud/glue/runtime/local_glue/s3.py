@@ -25,7 +25,7 @@ def is_s3(uri: str) -> bool:
 
 
 def objects(uri: str) -> Iterator[dict[str, Any]]:
-    """The objects under a folder (or the object itself), without the markers and hidden files Spark ignores."""
+    """The objects under a folder (or the object itself), without the hidden files Spark ignores."""
     bucket, key = split(uri)
     prefix = key if not key or key.endswith("/") else key + "/"
     found = False

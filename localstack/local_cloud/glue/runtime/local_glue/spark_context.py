@@ -1,4 +1,5 @@
-"""A stand-in for ``SparkContext``: what Glue scripts use of it, and a clear word on the rest (Spark Connect has none)."""
+"""A stand-in for ``SparkContext``, which Spark Connect lacks: what Glue scripts use; a clear word on the rest."""
+# ruff: noqa: ARG002, ARG004, ARG005 (Spark's own signatures)
 
 import os
 import threading
@@ -63,8 +64,8 @@ class SparkContext:
         if name.startswith("__"):
             raise AttributeError(name)
         raise UnsupportedError(
-            f"SparkContext.{name} is not supported: the local Spark engine (Sail, Spark Connect) has no RDDs and no JVM. "
-            "Use DataFrames, or run the job with LOCAL_CLOUD_GLUE_ENGINE=pyspark."
+            f"SparkContext.{name} is not supported: the local Spark engine (Sail, Spark Connect) has no RDDs "
+            "and no JVM. Use DataFrames, or run the job with LOCAL_CLOUD_GLUE_ENGINE=pyspark."
         )
 
 

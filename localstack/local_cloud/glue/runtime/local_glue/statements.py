@@ -1,4 +1,4 @@
-"""``spark.sql``: names of catalog tables become views over their files; statements about the catalog go to Glue."""
+"""``spark.sql``: names of catalog tables become views over their files; catalog changes are refused."""
 
 from typing import Any
 
@@ -75,6 +75,6 @@ def _refuse_catalog_changes(tree: Any) -> None:
     )
     if isinstance(tree, changes):
         raise UnsupportedError(
-            f"{tree.key.upper()} on the Data Catalog is not supported through spark.sql by the local Spark engine: "
-            "use boto3's glue client, or write files and register them."
+            f"{tree.key.upper()} on the Data Catalog is not supported through spark.sql by the local Spark "
+            "engine: use boto3's glue client, or write files and register them."
         )

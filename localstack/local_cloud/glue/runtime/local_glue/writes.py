@@ -1,4 +1,5 @@
 """Corrections to ``DataFrame.write``: dynamic partition overwrite, NULL partitions, codecs, empty results."""
+# ruff: noqa: ARG001 (Spark's own signatures)
 
 from typing import Any
 
@@ -34,8 +35,8 @@ def install() -> None:
 
     def refuse_table(self: Any, *_: Any, **__: Any) -> None:
         raise UnsupportedError(
-            "saveAsTable, insertInto and writeTo are not supported by the local Spark engine: write the files with "
-            "df.write.parquet(path) and register the table or partition with boto3's glue client, or use "
+            "saveAsTable, insertInto and writeTo are not supported by the local Spark engine: write the "
+            "files with df.write.parquet(path) and register the table or partition with boto3's glue client, or use "
             "glueContext.getSink(..., enableUpdateCatalog=True)."
         )
 
