@@ -4,7 +4,6 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 export DAGSTER_HOME := $(CURDIR)
-export PYTHONWARNINGS := ignore::DeprecationWarning:pysail
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test bench lint format reset clean
