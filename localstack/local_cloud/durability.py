@@ -24,8 +24,9 @@ from local_cloud import state_records
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 2.0
-"""How often everything loaded is checkpointed, for work done in the background."""
+SWEEP_SECONDS = (1.0, 15.0)
+"""How often everything loaded is checkpointed for work done in the background: often while there is work, seldom
+when nothing changes."""
 
 EVERYTHING = frozenset({"*"})
 TOUCHES: dict[str, frozenset[str]] = {
@@ -100,6 +101,7 @@ class Checkpointer:
         self._app = importlib.import_module("ministack.app")
         self._written: dict[str, dict[str, tuple[Any, str | int]]] = {}
         self._wanted: set[str] = set()
+        self._changes_written = 0
         self._next: asyncio.Future[None] | None = None
         self._runner: asyncio.Task[None] | None = None
 
@@ -128,14 +130,15 @@ class Checkpointer:
 
     async def sweep_forever(self) -> None:
         """Checkpoints everything loaded, again and again; ends by cancellation."""
+        pause, seen = SWEEP_SECONDS[0], self._changes_written
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(pause)
             try:
                 await self.commit(EVERYTHING)
             except (OSError, sqlite3.Error):
-                log.exception(
-                    "Background state could not be written; it is tried again in %g s.", SWEEP_SECONDS
-                )
+                log.exception("Background state could not be written; it is tried again.")
+            pause = SWEEP_SECONDS[0] if self._changes_written != seen else min(2 * pause, SWEEP_SECONDS[1])
+            seen = self._changes_written
 
     async def close(self) -> None:
         """The last checkpoint."""
@@ -170,6 +173,7 @@ class Checkpointer:
             changes += found
         if changes:
             await asyncio.to_thread(self._store.write, changes)
+            self._changes_written += len(changes)
         self._written.update(written)
 
     def _loaded(self, services: set[str]) -> list[tuple[str, Any]]:

@@ -128,6 +128,9 @@ class Gateway:
         touched = TOUCHES.get(service, EVERYTHING)
         if not routing.mutates(service, scope["method"], scope["path"], query, action):
             touched = frozenset()
+        if not touched and service != "s3":
+            await self._base(scope, receive, send)  # nothing to wait for; it may stream without end
+            return
         held: list[dict[str, Any]] = []
 
         async def hold(message: dict[str, Any]) -> None:

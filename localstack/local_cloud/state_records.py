@@ -11,6 +11,7 @@ import importlib
 import json
 import types
 from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 COPYING_MODULES = frozenset({"lambda_svc", "kms"})
@@ -64,8 +65,13 @@ def records(service: str, state: dict[str, Any]) -> Iterator[Record]:
 
 def encode(value: Any) -> str:
     """A record's value as JSON, with MiniStack's own encoding of scoped stores and bytes."""
+    return _encoder().encode(value)
+
+
+@cache
+def _encoder() -> json.JSONEncoder:
     default = importlib.import_module("ministack.core.persistence")._json_default
-    return json.dumps(value, default=default, ensure_ascii=False, separators=(",", ":"))
+    return json.JSONEncoder(default=default, ensure_ascii=False, separators=(",", ":"))
 
 
 def rebuild(rows: list[tuple[str, str]]) -> dict[str, Any]:
@@ -95,6 +101,7 @@ def _kind(content: Any) -> str:
     )
 
 
+@lru_cache(maxsize=1 << 16)
 def _name(store: str, kind: str, scoped_key: Any = None, *inner: Any) -> str:
     return json.dumps([store, kind, repr(scoped_key) if scoped_key is not None else "", *inner])
 
@@ -108,10 +115,14 @@ def _emptied(value: dict[str, Any], key: str, empty: Any) -> Callable[[], Any]:
 
 
 def _extend(name: str, *inner: Any) -> str:
-    return json.dumps([*json.loads(name), *inner])
+    return f"{name[:-1]}, {json.dumps(inner)[1:]}"
 
 
-# SQS: a queue without its messages, then each message under an ordinal that keeps their order.
+# SQS: a queue without its messages, then the messages in packs. A message's ordinal keeps it in its pack, so
+# deleting those before it does not move it.
+
+PACK = 32
+"""Messages a record holds at most."""
 
 _ORDINAL = "~ordinal"
 _next_ordinal = 0
@@ -119,12 +130,12 @@ _next_ordinal = 0
 
 def _split_queue(name: str, queue: dict[str, Any]) -> Iterator[Record]:
     yield Record(name, None, _emptied(queue, "messages", []))
+    packs: dict[int, list[dict[str, Any]]] = {}
     for message in list(queue["messages"]):
-        yield Record(
-            _extend(name, "message", f"{_ordinal(message):016x}"),
-            (message["receipt_handle"], message["visible_at"], message["receive_count"]),
-            _value(message),
-        )
+        packs.setdefault(_ordinal(message) // PACK, []).append(message)
+    for number, pack in packs.items():
+        changing = [(m[_ORDINAL], m["receipt_handle"], m["visible_at"], m["receive_count"]) for m in pack]
+        yield Record(_extend(name, "messages", f"{number:016x}"), changing, _value(pack))
 
 
 def _ordinal(message: dict[str, Any]) -> int:
@@ -132,13 +143,15 @@ def _ordinal(message: dict[str, Any]) -> int:
     ordinal = message.get(_ORDINAL)
     if ordinal is None:
         ordinal = message[_ORDINAL] = _next_ordinal
-    _next_ordinal = max(_next_ordinal, ordinal + 1)
+    if ordinal >= _next_ordinal:
+        _next_ordinal = ordinal + 1
     return int(ordinal)
 
 
-def _join_message(queue: dict[str, Any], _inner: list[Any], message: dict[str, Any]) -> None:
-    queue["messages"].append(message)
-    _ordinal(message)
+def _join_messages(queue: dict[str, Any], _inner: list[Any], pack: list[dict[str, Any]]) -> None:
+    queue["messages"] += pack
+    for message in pack:
+        _ordinal(message)
 
 
 # CloudWatch Logs: a group without streams, a stream without events, and its events in runs of RUN.
@@ -202,7 +215,7 @@ _SPLITS: dict[tuple[str, str], Callable[[str, Any], Iterator[Record]]] = {
     ("stepfunctions", "executions"): _split_execution,
 }
 _JOINS: dict[str, Callable[[dict[str, Any], list[Any], Any], None]] = {
-    "message": _join_message,
+    "messages": _join_messages,
     "stream": _join_stream,
     "stream-events": _join_stream_events,
 }
