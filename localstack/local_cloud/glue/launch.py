@@ -5,6 +5,7 @@ AWS's arguments: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,10 @@ def prepare(cloud: Cloud, job: Shape, run: Shape, bookmark: str | None) -> Launc
     engine = os.environ.get("LOCAL_CLOUD_GLUE_ENGINE", "sail")
     if engine not in ENGINES:
         raise LaunchError(f"LOCAL_CLOUD_GLUE_ENGINE is {engine!r}; it must be one of {', '.join(ENGINES)}.")
+    if engine == "pyspark" and job["Command"]["Name"] == "glueetl" and not _java():
+        raise LaunchError(
+            "LOCAL_CLOUD_GLUE_ENGINE=pyspark needs Java (17); install it, or use the engine sail."
+        )
     spec = {
         "kind": job["Command"]["Name"],
         "engine": engine,
@@ -76,6 +81,11 @@ def prepare(cloud: Cloud, job: Shape, run: Shape, bookmark: str | None) -> Launc
     search_path = [str(RUNTIME), *_search_path(modules), str(folder)]
     environment = _environment(cloud, job, folder) | {"PYTHONPATH": os.pathsep.join(search_path)}
     return Launch([sys.executable, "-m", "local_glue", str(folder / "run.json")], environment, folder)
+
+
+def _java() -> bool:
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which("java") is not None or bool(home and (Path(home) / "bin" / "java").exists())
 
 
 def run_folder(cloud: Cloud, run_id: str) -> Path:

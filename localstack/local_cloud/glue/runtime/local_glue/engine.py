@@ -15,6 +15,10 @@ def install(engine: str, conf: dict[str, str]) -> None:
     logging.getLogger("pyspark").setLevel(logging.ERROR)
     if engine == "pyspark":
         os.environ["PYSPARK_SUBMIT_ARGS"] = _submit_arguments(conf)
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        from local_glue import staging
+
+        staging.install()
         return
     server = threading.Thread(target=_serve)
     server.start()  # loads the engine's library while Spark's client is imported
