@@ -7,8 +7,7 @@ from typing import Any
 from mlops_platform_tests.fixtures_cloud import RunningCloud, running
 from mlops_platform_tests.glue.conftest import BUCKET, Jobs
 
-SCRIPT = (
-    """
+SCRIPT = """
 import json
 from awsglue.context import GlueContext
 from pyspark.context import SparkContext
@@ -34,9 +33,7 @@ out = {
     "empty": [spark.read.parquet(path + "empty/").count(), spark.read.parquet(path + "empty/").dtypes],
 }
 print(json.dumps(out))
-"""
-    % BUCKET
-)
+""".replace("BUCKET", BUCKET)
 
 
 def test_spark_and_sail_agree(jobs: Jobs, tmp_path: Path) -> None:
