@@ -73,7 +73,9 @@ def decode_view(text: str) -> Shape:
         QueryError: INVALID_VIEW.
     """
     if not (text.startswith(VIEW_PREFIX) and text.endswith(VIEW_SUFFIX)):
-        raise QueryError("INVALID_VIEW", "The view was not created by Athena: it carries no Presto View definition")
+        raise QueryError(
+            "INVALID_VIEW", "The view was not created by Athena: it carries no Presto View definition"
+        )
     try:
         found: Shape = json.loads(base64.b64decode(text[len(VIEW_PREFIX) : -len(VIEW_SUFFIX)]))
     except ValueError as error:
@@ -113,7 +115,9 @@ class Catalog:
             raise
         return True
 
-    def find(self, catalog: str, database: str, name: str, position: tuple[int, int] | None = None) -> Table | View:
+    def find(
+        self, catalog: str, database: str, name: str, position: tuple[int, int] | None = None
+    ) -> Table | View:
         """The table or view of that name.
 
         Raises:
@@ -127,7 +131,9 @@ class Catalog:
             if raw is None:
                 if not self.has_database(database):
                     raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", position)
-                raise QueryError("TABLE_NOT_FOUND", f"Table '{catalog}.{database}.{name}' does not exist", position)
+                raise QueryError(
+                    "TABLE_NOT_FOUND", f"Table '{catalog}.{database}.{name}' does not exist", position
+                )
             self._found[key] = view_of(raw) if raw.get("TableType") == "VIRTUAL_VIEW" else table_of(raw)
         return self._found[key]
 
@@ -183,6 +189,18 @@ def table_of(raw: Shape) -> Table:
     keys = tuple(Column(c["Name"].lower(), parse_type(c["Type"])) for c in raw.get("PartitionKeys") or [])
     names = [c.name for c in (*columns, *keys)]
     if len(names) != len(set(names)):
-        raise QueryError("HIVE_INVALID_METADATA", f"Hive metadata for table {raw['Name']} is invalid: Table descriptor contains duplicate columns")
+        raise QueryError(
+            "HIVE_INVALID_METADATA",
+            f"Hive metadata for table {raw['Name']} is invalid: Table descriptor contains duplicate columns",
+        )
     properties = {**parameters, **(serde.get("Parameters") or {})}
-    return Table(raw["DatabaseName"], raw["Name"], columns, keys, _SERDES[library], properties, descriptor.get("Location") or "", raw)
+    return Table(
+        raw["DatabaseName"],
+        raw["Name"],
+        columns,
+        keys,
+        _SERDES[library],
+        properties,
+        descriptor.get("Location") or "",
+        raw,
+    )

@@ -25,7 +25,9 @@ def projected(table: Table, expressions: list[str]) -> list[Partition]:
     for values in choices:
         total *= len(values)
     if total > MAX_PARTITIONS:
-        raise unsupported(f"Partition projection over {total} partitions (table {table.database}.{table.name})")
+        raise unsupported(
+            f"Partition projection over {total} partitions (table {table.database}.{table.name})"
+        )
     template = table.properties.get("storage.location.template", "")
     found = []
     for values in itertools.product(*choices):
@@ -45,7 +47,10 @@ def _location(table: Table, template: str, values: tuple[str, ...]) -> str:
 def _property(table: Table, name: str, what: str) -> str:
     value = table.properties.get(f"projection.{name}.{what}")
     if value is None:
-        raise QueryError("INVALID_TABLE_PROPERTY", f"Table {table.database}.{table.name} has no property projection.{name}.{what}")
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY",
+            f"Table {table.database}.{table.name} has no property projection.{name}.{what}",
+        )
     return value
 
 
@@ -73,7 +78,10 @@ def _values(table: Table, name: str, kind: str, expressions: list[str]) -> Itera
             )
         yield from values
     else:
-        raise QueryError("INVALID_TABLE_PROPERTY", f"projection.{name}.type '{type_}' is none of enum, integer, date, injected")
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY",
+            f"projection.{name}.type '{type_}' is none of enum, integer, date, injected",
+        )
     del kind
 
 
@@ -83,7 +91,9 @@ _STEPS = {"YEARS": 12, "MONTHS": 1}
 
 def _format(pattern: str) -> str:
     out = ""
-    for piece in re.findall(r"'[^']*'|([A-Za-z])\1*|[^A-Za-z']+", pattern) and re.finditer(r"'[^']*'|([A-Za-z])\1*|[^A-Za-z']+", pattern):
+    for piece in re.findall(r"'[^']*'|([A-Za-z])\1*|[^A-Za-z']+", pattern) and re.finditer(
+        r"'[^']*'|([A-Za-z])\1*|[^A-Za-z']+", pattern
+    ):
         text = piece.group(0)
         if text[0] == "'":
             out += text[1:-1]

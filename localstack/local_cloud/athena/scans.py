@@ -93,14 +93,23 @@ class Planner:
         keys = scan.table.partition_keys
         data = pa.table(
             {"n": pa.array(range(len(found)), pa.int64())}
-            | {f"v{i}": pa.array([None if p.values[i] == NULL_PARTITION else p.values[i] for p in found], pa.string()) for i in range(len(keys))}
+            | {
+                f"v{i}": pa.array(
+                    [None if p.values[i] == NULL_PARTITION else p.values[i] for p in found], pa.string()
+                )
+                for i in range(len(keys))
+            }
         )
-        typed = ", ".join(f"{partition_value(f'v{i}', k.type, k.name)} AS {identifier(k.name)}" for i, k in enumerate(keys))
+        typed = ", ".join(
+            f"{partition_value(f'v{i}', k.type, k.name)} AS {identifier(k.name)}" for i, k in enumerate(keys)
+        )
         text = f"SELECT n FROM (SELECT n, {typed} FROM pruned) AS p WHERE {' AND '.join(f'({x})' for x in scan.predicates)} ORDER BY n"
         self.connection.register("pruned", data)
         try:
             for statement in needed_by(text):
-                self.connection.execute(statement.replace("CREATE TEMP MACRO", "CREATE OR REPLACE TEMP MACRO"))
+                self.connection.execute(
+                    statement.replace("CREATE TEMP MACRO", "CREATE OR REPLACE TEMP MACRO")
+                )
             rows = self.connection.execute(text).fetchall()
         finally:
             self.connection.unregister("pruned")
@@ -115,7 +124,9 @@ class Planner:
         try:
             listed = list(self.objects.list(bucket, prefix))
         except ServiceError as error:
-            raise QueryError("HIVE_METASTORE_ERROR", f"Cannot list s3://{bucket}/{prefix}: {error.message}") from error
+            raise QueryError(
+                "HIVE_METASTORE_ERROR", f"Cannot list s3://{bucket}/{prefix}: {error.message}"
+            ) from error
         found = []
         for item in listed:
             parts = item.key[len(prefix) :].split("/")
@@ -129,9 +140,13 @@ class Planner:
 
     def _text(self, plan: Plan, reader: Any, columns: list[Any], uses_path: bool) -> str:
         table = plan.scan.table
-        outputs = [c.name for c in columns] + [k.name for k in table.partition_keys] + ([PATH] if uses_path else [])
+        outputs = (
+            [c.name for c in columns] + [k.name for k in table.partition_keys] + ([PATH] if uses_path else [])
+        )
         if not plan.files:
-            kinds: dict[str, Type] = {c.name: c.type for c in (*columns, *table.partition_keys)} | {PATH: VARCHAR}
+            kinds: dict[str, Type] = {c.name: c.type for c in (*columns, *table.partition_keys)} | {
+                PATH: VARCHAR
+            }
             nulls = ", ".join(f"CAST(NULL AS {duck(kinds[n])}) AS {identifier(n)}" for n in outputs)
             return f"(SELECT {nulls or '1'} WHERE false)"
         by_partition: dict[int, list[DataFile]] = {}
@@ -143,7 +158,10 @@ class Planner:
             arms = []
             for files in groups:
                 constants = self._constants(plan, files[0].partition)
-                arms += [f"SELECT {body}{constants} FROM {source}" for body, source in reader.arms(files, table, columns)]
+                arms += [
+                    f"SELECT {body}{constants} FROM {source}"
+                    for body, source in reader.arms(files, table, columns)
+                ]
             return "(" + " UNION ALL ".join(arms) + ")"
         return self._joined(plan, reader, columns, uses_path)
 
@@ -163,9 +181,15 @@ class Planner:
         values = [plan.partitions[f.partition].values for f in plan.files]
         data = pa.table(
             {"file": [f.path for f in plan.files], "uri": [f.uri for f in plan.files]}
-            | {f"v{i}": pa.array([None if v[i] == NULL_PARTITION else v[i] for v in values], pa.string()) for i in range(len(keys))}
+            | {
+                f"v{i}": pa.array([None if v[i] == NULL_PARTITION else v[i] for v in values], pa.string())
+                for i in range(len(keys))
+            }
         )
-        typed = "".join(f", {partition_value(f'v{i}', k.type, k.name)} AS {identifier(k.name)}" for i, k in enumerate(keys))
+        typed = "".join(
+            f", {partition_value(f'v{i}', k.type, k.name)} AS {identifier(k.name)}"
+            for i, k in enumerate(keys)
+        )
         statement = f"CREATE TEMP TABLE {name} AS SELECT file, uri AS {identifier(PATH)}{typed} FROM listed"
         self.connection.register("listed", data)
         try:
@@ -185,5 +209,11 @@ class Planner:
 def partition_value(sql: str, kind: Type, name: str) -> str:
     """A partition's text as its declared type."""
     if kind.base not in ("varchar", "char", "date", "timestamp", "boolean") and not kind.numeric:
-        raise QueryError("HIVE_INVALID_METADATA", f"Partition column {name} has type {kind}, which cannot be one")
-    return cast(Typed(f"CAST({sql} AS VARCHAR)", VARCHAR), kind).sql if kind != VARCHAR else f"CAST({sql} AS VARCHAR)"
+        raise QueryError(
+            "HIVE_INVALID_METADATA", f"Partition column {name} has type {kind}, which cannot be one"
+        )
+    return (
+        cast(Typed(f"CAST({sql} AS VARCHAR)", VARCHAR), kind).sql
+        if kind != VARCHAR
+        else f"CAST({sql} AS VARCHAR)"
+    )

@@ -38,7 +38,10 @@ def value(kind: Type) -> str:
         inner = over_array(value(kind.args[1]), "json_extract({0}, '$.*')")
         return f"CASE json_type({{0}}) WHEN 'OBJECT' THEN map(json_keys({{0}}), {inner}) END"
     if base == "row":
-        parts = [f"f{i} := " + value(t).replace("{0}", json_field(n or "")) for i, (n, t) in enumerate(kind.args, 1)]
+        parts = [
+            f"f{i} := " + value(t).replace("{0}", json_field(n or ""))
+            for i, (n, t) in enumerate(kind.args, 1)
+        ]
         return f"CASE json_type({{0}}) WHEN 'OBJECT' THEN struct_pack({', '.join(parts)}) END"
     template = from_json(kind)
     if template is None:
@@ -53,7 +56,9 @@ class JsonReader:
         del needed
         return sum(f.size for f in files)
 
-    def arms(self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]") -> list[tuple[str, str]]:
+    def arms(
+        self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]"
+    ) -> list[tuple[str, str]]:
         forgiving = table.properties.get("ignore.malformed.json", "").lower() == "true"
         bad = "CAST(NULL AS JSON)" if forgiving else (
             "CAST(t_failv('HIVE_CURSOR_ERROR: Row is not a valid JSON Object - ' || substr(f.line, 1, 200)) AS JSON)"

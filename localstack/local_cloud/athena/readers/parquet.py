@@ -43,7 +43,9 @@ def _footer(path: str, size: int, changed: int, uri: str) -> Footer:
         metadata = pq.read_metadata(path)
         schema = metadata.schema.to_arrow_schema()
     except (ArrowException, OSError) as error:
-        raise QueryError("HIVE_BAD_DATA", f"Not valid Parquet file: {uri}: {str(error).splitlines()[0]}") from error
+        raise QueryError(
+            "HIVE_BAD_DATA", f"Not valid Parquet file: {uri}: {str(error).splitlines()[0]}"
+        ) from error
     sizes: dict[str, int] = {}
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group)
@@ -60,7 +62,9 @@ class ParquetReader:
     def bytes(self, files: "Sequence[DataFile]", needed: set[str]) -> int:
         return sum(footer(f).bytes.get(name, 0) for f in files for name in needed) if needed else 0
 
-    def arms(self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]") -> list[tuple[str, str]]:
+    def arms(
+        self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]"
+    ) -> list[tuple[str, str]]:
         groups: dict[str, list[DataFile]] = {}
         for file in files:
             groups.setdefault(footer(file).key, []).append(file)
@@ -69,7 +73,12 @@ class ParquetReader:
             schema = footer(group[0]).schema
             body = ", ".join(f"{_column(schema, c, group[0])} AS {identifier(c.name)}" for c in columns)
             listed = ", ".join(quote(f.path) for f in group)
-            found.append((body or "1 AS one", f"read_parquet([{listed}], filename = true, hive_partitioning = false) AS f"))
+            found.append(
+                (
+                    body or "1 AS one",
+                    f"read_parquet([{listed}], filename = true, hive_partitioning = false) AS f",
+                )
+            )
         del table
         return found
 
@@ -154,7 +163,11 @@ def _nested(arrow: Any, sql: str, kind: Type) -> str | None:
         for i, (member, type_) in enumerate(kind.args, 1):
             places = [n for n in range(arrow.num_fields) if arrow.field(n).name.lower() == member]
             item = arrow.field(places[0]) if places else None
-            text = f"CAST(NULL AS {duck(type_)})" if item is None else convert(item.type, f"({sql}).{identifier(item.name)}", type_)
+            text = (
+                f"CAST(NULL AS {duck(type_)})"
+                if item is None
+                else convert(item.type, f"({sql}).{identifier(item.name)}", type_)
+            )
             if text is None:
                 return None
             parts.append(f"f{i} := {text}")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from local_cloud.athena.catalog import Column, Table
     from local_cloud.athena.scans import DataFile
 
-NEVER = "\x1e\x1f\x1d"
-"""A delimiter no line contains: DuckDB reads whole lines, which are then split as Hive splits them."""
+NEVER = "\x1c"
+"""The delimiter under which a line is one value; a line that contains it is refused, never split."""
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _REFUSED = (".bz2", ".snappy", ".lz4", ".deflate", ".xz", ".lzo")
 
@@ -55,7 +55,9 @@ def skipped(table: "Table") -> int:
     """
     value = table.properties.get("skip.header.line.count", "0")
     if not value.isdigit():
-        raise QueryError("HIVE_INVALID_METADATA", f"Invalid value for 'skip.header.line.count' property: {value}")
+        raise QueryError(
+            "HIVE_INVALID_METADATA", f"Invalid value for 'skip.header.line.count' property: {value}"
+        )
     return int(value)
 
 
@@ -98,7 +100,9 @@ class LazyReader:
         del needed
         return sum(f.size for f in files)
 
-    def arms(self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]") -> list[tuple[str, str]]:
+    def arms(
+        self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]"
+    ) -> list[tuple[str, str]]:
         properties = table.properties
         delimiter = properties.get("field.delim", properties.get("serialization.format", "\x01"))
         delimiter = "\x01" if delimiter == "1" else delimiter
@@ -109,7 +113,9 @@ class LazyReader:
         places = {c.name: i for i, c in enumerate(table.columns, 1)}
         line = "coalesce(f.line, '')"
         if escape:
-            line = f"replace(replace({line}, {quote(escape * 2)}, '\x1e'), {quote(escape + delimiter)}, '\x1d')"
+            line = (
+                f"replace(replace({line}, {quote(escape * 2)}, '\x1e'), {quote(escape + delimiter)}, '\x1d')"
+            )
         parts = []
         for column in columns:
             value = f"v[{places[column.name]}]"
@@ -120,7 +126,10 @@ class LazyReader:
             parts.append(f"{scalar(value, column.type)} AS {identifier(column.name)}")
         body = ", ".join(parts) or "1 AS one"
         return [
-            (body, f"(SELECT string_split({line}, {quote(delimiter)}) AS v, filename FROM {lines(group, how, skipped(table))}) AS f")
+            (
+                body,
+                f"(SELECT string_split({line}, {quote(delimiter)}) AS v, filename FROM {lines(group, how, skipped(table))}) AS f",
+            )
             for how, group in by_compression(files)
         ]
 
@@ -132,12 +141,16 @@ class OpenCsvReader:
         del needed
         return sum(f.size for f in files)
 
-    def arms(self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]") -> list[tuple[str, str]]:
+    def arms(
+        self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]"
+    ) -> list[tuple[str, str]]:
         properties = table.properties
         separator = properties.get("separatorChar", ",")
         quote_, escape = properties.get("quoteChar", '"'), properties.get("escapeChar", "\\")
         declared = ", ".join(f"{quote(c.name)}: 'VARCHAR'" for c in table.columns)
-        body = ", ".join(f"{_csv_value(f'f.{identifier(c.name)}', c)} AS {identifier(c.name)}" for c in columns)
+        body = ", ".join(
+            f"{_csv_value(f'f.{identifier(c.name)}', c)} AS {identifier(c.name)}" for c in columns
+        )
         found = []
         for how, group in by_compression(files):
             listed = ", ".join(quote(f.path) for f in group)
@@ -169,5 +182,7 @@ def _csv_value(sql: str, column: "Column") -> str:
     if kind.base in ("double", "real", "decimal"):
         return f"CAST(t_num({sql}, '{kind.base.upper()}') AS {duck(kind)})"
     if kind.base == "boolean":
-        return f"CASE lower({sql}) WHEN 'true' THEN true WHEN 'false' THEN false ELSE CAST({bad} AS BOOLEAN) END"
+        return (
+            f"CASE lower({sql}) WHEN 'true' THEN true WHEN 'false' THEN false ELSE CAST({bad} AS BOOLEAN) END"
+        )
     raise unsupported(f"Type {kind} with OpenCSVSerde")

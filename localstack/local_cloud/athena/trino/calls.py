@@ -61,7 +61,8 @@ class Calls:
     def function(self, name: str, arguments: "list[exp.Expr] | list[Typed]") -> Typed:
         """A scalar function applied to nodes or to compiled values."""
         compiled = [
-            a if isinstance(a, Typed) else None if isinstance(a, exp.Lambda) else self.compile(a) for a in arguments
+            a if isinstance(a, Typed) else None if isinstance(a, exp.Lambda) else self.compile(a)
+            for a in arguments
         ]
         rule, bound = self._resolve(name, SCALARS[name], compiled)
         values, bound = self._fitted(rule, bound, arguments, compiled)
@@ -72,7 +73,10 @@ class Calls:
         if found is None:
             given = ", ".join("function" if v is None else str(v.type) for v in values)
             expected = ", ".join(rule.signature() for rule in overloads)
-            raise QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({given}) for function {name}. Expected: {expected}")
+            raise QueryError(
+                "FUNCTION_NOT_FOUND",
+                f"Unexpected parameters ({given}) for function {name}. Expected: {expected}",
+            )
         if found[0].template == "$refuse":
             raise unsupported(f"Function '{found[0].signature()}'")
         return found
@@ -116,7 +120,11 @@ class Calls:
         if rule.result.base in ("decimal", "timestamp", "timestamp with time zone") and not rule.result.args:
             same = [v.type for v in values if v.type.base == rule.result.base]
             result = same[0] if same else result
-        if rule.result.base == "varchar" and first is not None and rule.name in ("lower", "upper", "trim", "ltrim", "rtrim", "reverse", "substr", "substring"):
+        if (
+            rule.result.base == "varchar"
+            and first is not None
+            and rule.name in ("lower", "upper", "trim", "ltrim", "rtrim", "reverse", "substr", "substring")
+        ):
             result = first
         if rule.template.startswith("$"):
             name, _, rest = rule.template[1:].partition(":")
@@ -127,7 +135,9 @@ class Calls:
 
     # -- aggregates ----------------------------------------------------------------------------------------------
 
-    def _aggregate(self, node: exp.Expr, suffix: str = "", *, window: bool = False, order: exp.Expr | None = None) -> Typed:
+    def _aggregate(
+        self, node: exp.Expr, suffix: str = "", *, window: bool = False, order: exp.Expr | None = None
+    ) -> Typed:
         name = str(node.this).lower()
         if not (window or self.aggregates_allowed):
             raise QueryError("EXPRESSION_NOT_SCALAR", f"Aggregate function {name} is not allowed here")
@@ -146,7 +156,9 @@ class Calls:
             nodes = []
 
         def build() -> Typed:
-            compiled: list[Typed | None] = [None if isinstance(n, exp.Lambda) else self.compile(n) for n in nodes]
+            compiled: list[Typed | None] = [
+                None if isinstance(n, exp.Lambda) else self.compile(n) for n in nodes
+            ]
             rule, bound = self._resolve(name, AGGREGATE_RULES[name], compiled)
             values, bound = self._fitted(rule, bound, nodes, compiled)
             keys = ordering.keys(order, self) if order is not None else ""
@@ -157,12 +169,22 @@ class Calls:
         with self.inside_aggregate():
             return build()
 
-    def _aggregated(self, rule: Rule, bound: Bindings, values: list[Typed], distinct: bool, keys: str, suffix: str) -> Typed:
+    def _aggregated(
+        self, rule: Rule, bound: Bindings, values: list[Typed], distinct: bool, keys: str, suffix: str
+    ) -> Typed:
         result = self._apply(rule, bound, values)
         text = result.sql
         for mark, wanted, shown in (("{d}", distinct, "DISTINCT "), ("{o}", bool(keys), f" ORDER BY {keys}")):
             if wanted and mark not in text:
-                if mark == "{d}" and rule.name in ("min", "max", "bool_and", "bool_or", "every", "arbitrary", "approx_distinct"):
+                if mark == "{d}" and rule.name in (
+                    "min",
+                    "max",
+                    "bool_and",
+                    "bool_or",
+                    "every",
+                    "arbitrary",
+                    "approx_distinct",
+                ):
                     continue
                 raise unsupported(f"{shown.split()[0]} in {rule.name}()")
             text = text.replace(mark, shown if wanted else "")
@@ -194,7 +216,9 @@ class Calls:
         with self.inside_aggregate():
             values = [self.compile(a) for a in node.expressions]
         if any(v.sql not in keys for v in values):
-            raise syntax("The arguments to GROUPING() must be expressions referenced by the GROUP BY at the associated query level")
+            raise syntax(
+                "The arguments to GROUPING() must be expressions referenced by the GROUP BY at the associated query level"
+            )
         return Typed(f"CAST(GROUPING({', '.join(v.sql for v in values)}) AS BIGINT)", BIGINT)
 
     # -- windows -------------------------------------------------------------------------------------------------

@@ -151,7 +151,9 @@ def _nested(source: Type, target: Type) -> str | None:
         parts = [_step(s[1], t[1]) for s, t in zip(source.args, target.args, strict=True)]
         if any(p is None for p in parts):
             return None
-        fields = ", ".join(f"f{i} := " + str(p).replace("{0}", f"({{0}}).f{i}") for i, p in enumerate(parts, 1))
+        fields = ", ".join(
+            f"f{i} := " + str(p).replace("{0}", f"({{0}}).f{i}") for i, p in enumerate(parts, 1)
+        )
         return f"CASE WHEN {{0}} IS NULL THEN NULL ELSE struct_pack({fields}) END"
     steps = [_step(s, t) for s, t in zip(source.args, target.args, strict=True)]
     if any(s is None for s in steps):
@@ -219,7 +221,9 @@ def _map_to_json(source: Type) -> str | None:
         + value.replace("{0}", "({0}).value") + " AS VARCHAR), 'null')"
     )  # fmt: skip
     each = over_array(entry, "map_entries({0})")
-    return f"CAST('{{' || array_to_string(list_sort({each}), ',') || '}}' AS JSON)".replace("{{", "{").replace("}}", "}")
+    return f"CAST('{{' || array_to_string(list_sort({each}), ',') || '}}' AS JSON)".replace(
+        "{{", "{"
+    ).replace("}}", "}")
 
 
 def from_json(target: Type) -> str | None:
@@ -239,7 +243,9 @@ def from_json(target: Type) -> str | None:
             f"WHEN 'VARCHAR' THEN t_bool({text}) ELSE CAST({fail} AS BOOLEAN) END"
         )
     if base in _INT_NAMES or base in ("double", "real", "decimal"):
-        rounded = f"CAST(round(CAST({text} AS DOUBLE)) AS {duck(target)})" if base in _INT_NAMES else _plain(target)
+        rounded = (
+            f"CAST(round(CAST({text} AS DOUBLE)) AS {duck(target)})" if base in _INT_NAMES else _plain(target)
+        )
         parsed = str(_from_text(target)).replace("{0}", text)
         return (
             f"CASE WHEN {kind} = 'NULL' THEN NULL WHEN {kind} = 'BOOLEAN' THEN CAST(CAST({text} AS BOOLEAN) AS {duck(target)}) "

@@ -15,7 +15,17 @@ from local_cloud.athena.trino.casts import cast, coerce
 from local_cloud.athena.trino.scope import Field, Needs, Scope
 from local_cloud.athena.trino.syntax import TypedLiteral, parse, position
 from local_cloud.athena.trino.typed import Typed, null, once
-from local_cloud.athena.trino.types import BIGINT, BOOLEAN, INTEGER, UNKNOWN, VARCHAR, Type, array, common, parse_type
+from local_cloud.athena.trino.types import (
+    BIGINT,
+    BOOLEAN,
+    INTEGER,
+    UNKNOWN,
+    VARCHAR,
+    Type,
+    array,
+    common,
+    parse_type,
+)
 
 
 @dataclass
@@ -29,7 +39,13 @@ _COMPARISONS: dict[type[exp.Expr], str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
     exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",
 }  # fmt: skip
-_ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
+_ARITHMETIC: dict[type[exp.Expr], str] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.Mod: "%",
+}
 _MAY_FAIL = ("//", "t_", "CAST(", "/ ")
 
 
@@ -51,7 +67,13 @@ class Expressions(Calls):
         subquery: Callable[[exp.Expr, Scope], tuple[str, list[Field]]],
         parameters: list[str],
     ) -> None:
-        self.sql, self.scope, self.needs, self.subquery, self.parameters = sql, scope, needs, subquery, parameters
+        self.sql, self.scope, self.needs, self.subquery, self.parameters = (
+            sql,
+            scope,
+            needs,
+            subquery,
+            parameters,
+        )
         self.lambdas: dict[str, Typed] = {}
         self.lambda_count = 0
         self.grouping: Grouping | None = None
@@ -96,7 +118,9 @@ class Expressions(Calls):
         if kind in _COMPARISONS:
             return self._comparison(node)
         if kind in _ARITHMETIC:
-            return operators.arithmetic(_ARITHMETIC[kind], self.compile(node.this), self.compile(node.expression))
+            return operators.arithmetic(
+                _ARITHMETIC[kind], self.compile(node.this), self.compile(node.expression)
+            )
         handler = getattr(self, f"_on_{kind.__name__.lower()}", None)
         if handler is None:
             raise unsupported(f"{node.sql(dialect='trino')[:80]!r} ({kind.__name__})")
@@ -191,10 +215,16 @@ class Expressions(Calls):
             raise QueryError("INVALID_PARAMETER_USAGE", "Incorrect number of parameters: no value for a ?")
         tree = parse(f"SELECT {self.parameters.pop(0)}")
         items = tree.expressions
-        if not isinstance(tree, exp.Select) or len(items) != 1 or len([v for v in tree.args.values() if v]) != 1:
+        if (
+            not isinstance(tree, exp.Select)
+            or len(items) != 1
+            or len([v for v in tree.args.values() if v]) != 1
+        ):
             raise QueryError("INVALID_PARAMETER_USAGE", "A parameter must be one literal")
         if any(isinstance(n, (exp.Column, exp.Query)) for n in items[0].walk()):
-            raise QueryError("INVALID_PARAMETER_USAGE", "A parameter must be a literal; write strings in single quotes")
+            raise QueryError(
+                "INVALID_PARAMETER_USAGE", "A parameter must be a literal; write strings in single quotes"
+            )
         return self.compile(items[0])
 
     # -- structure -----------------------------------------------------------------------------------------------
@@ -256,7 +286,9 @@ class Expressions(Calls):
 
     def _on_trim(self, node: exp.Trim) -> Typed:
         only(node, "this", "expression", "position")
-        name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or "").upper(), "trim")
+        name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(
+            str(node.args.get("position") or "").upper(), "trim"
+        )
         arguments = [node.this] + ([node.expression] if node.expression else [])
         return self.function(name, [self.compile(a) for a in arguments])
 
@@ -333,13 +365,18 @@ class Expressions(Calls):
         text, fields = self.subquery(query, self.scope)
         if len(fields) != 1:
             if left.type.base != "row" or len(left.type.args) != len(fields):
-                raise syntax(f"Multiple columns returned by subquery are not yet supported. Found {len(fields)}")
+                raise syntax(
+                    f"Multiple columns returned by subquery are not yet supported. Found {len(fields)}"
+                )
             right = self.row([f.typed() for f in fields])
         else:
             right = fields[0].typed()
         kind = common(left.type, right.type)
         if kind is None:
-            raise QueryError("TYPE_MISMATCH", f"value and result of subquery must be of the same type for IN expression: {left.type} vs {right.type}")
+            raise QueryError(
+                "TYPE_MISMATCH",
+                f"value and result of subquery must be of the same type for IN expression: {left.type} vs {right.type}",
+            )
         x, y = coerce(left, kind), coerce(right, kind)
         return (
             x.with_sql(operators.comparable(x.sql, kind)),
@@ -365,18 +402,25 @@ class Expressions(Calls):
         for item in items:
             kind = common(kind, item.type) if kind is not None else None
             if kind is None:
-                raise QueryError("TYPE_MISMATCH", f"IN value and list items must be the same type: {value.type}")
+                raise QueryError(
+                    "TYPE_MISMATCH", f"IN value and list items must be the same type: {value.type}"
+                )
         if kind is None or kind.base in ("row", "array", "map", "json"):
             parts = [operators.comparison("=", value, item).sql for item in items]
             return Typed("(" + " OR ".join(parts) + ")", BOOLEAN, value.volatile)
         listed = ", ".join(operators.comparable(coerce(i, kind).sql, kind) for i in items)
-        return Typed(f"({operators.comparable(coerce(value, kind).sql, kind)} IN ({listed}))", BOOLEAN, value.volatile)
+        return Typed(
+            f"({operators.comparable(coerce(value, kind).sql, kind)} IN ({listed}))", BOOLEAN, value.volatile
+        )
 
     def _on_like(self, node: exp.Like, escape: exp.Expr | None = None) -> Typed:
         only(node, "this", "expression")
         value, pattern = self.compile(node.this), self.compile(node.expression)
         if not (value.type.text and pattern.type.text):
-            raise QueryError("TYPE_MISMATCH", f"Left side of LIKE expression must evaluate to a varchar (actual: {value.type})")
+            raise QueryError(
+                "TYPE_MISMATCH",
+                f"Left side of LIKE expression must evaluate to a varchar (actual: {value.type})",
+            )
         tail = f" ESCAPE {coerce(self.compile(escape), VARCHAR).sql}" if escape is not None else ""
         return once([value, pattern], f"({{0}} LIKE {{1}}{tail})", BOOLEAN)
 
@@ -397,7 +441,9 @@ class Expressions(Calls):
                 raise QueryError("TYPE_MISMATCH", f"All CASE results must be the same type: {result.type}")
         conditions = self._conditions(node.this, [condition for condition, _ in branches])
         kind = kind or UNKNOWN
-        parts = [f"WHEN {c} THEN {coerce(r, kind).sql}" for c, r in zip(conditions, results[:-1], strict=True)]
+        parts = [
+            f"WHEN {c} THEN {coerce(r, kind).sql}" for c, r in zip(conditions, results[:-1], strict=True)
+        ]
         text = f"(CASE {' '.join(parts)} ELSE {coerce(results[-1], kind).sql} END)"
         return Typed(text, kind, any(r.volatile for r in results))
 
@@ -417,14 +463,19 @@ class Expressions(Calls):
         kind = common(yes.type, no.type)
         if kind is None:
             raise syntax(f"Result types for IF must be the same: {yes.type} vs {no.type}")
-        return once([condition, coerce(yes, kind), coerce(no, kind)], "(CASE WHEN {0} THEN {1} ELSE {2} END)", kind)
+        return once(
+            [condition, coerce(yes, kind), coerce(no, kind)], "(CASE WHEN {0} THEN {1} ELSE {2} END)", kind
+        )
 
     def _on_neg(self, node: exp.Neg) -> Typed:
         inner = node.this
         if isinstance(inner, exp.Literal) and not inner.is_string:
             return literals.number("-" + inner.this)
         value = self.compile(inner)
-        if not value.type.numeric and value.type.base not in ("interval day to second", "interval year to month"):
+        if not value.type.numeric and value.type.base not in (
+            "interval day to second",
+            "interval year to month",
+        ):
             raise QueryError("TYPE_MISMATCH", f"Cannot negate {value.type}")
         return value.with_sql(f"(- {value.sql})")
 

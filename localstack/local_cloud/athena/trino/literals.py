@@ -84,7 +84,9 @@ def _checked(value: str, kind: Type, pattern: str) -> Typed:
 
 
 def _timestamp(value: str) -> Typed:
-    found = re.fullmatch(r"\s*\d{4,}-\d{1,2}-\d{1,2}(?:[ T]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.(\d+))?)?)?(\s*[A-Za-z+-].*)?", value)
+    found = re.fullmatch(
+        r"\s*\d{4,}-\d{1,2}-\d{1,2}(?:[ T]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.(\d+))?)?)?(\s*[A-Za-z+-].*)?", value
+    )
     if not found:
         raise QueryError("INVALID_LITERAL", f"'{value}' is not a valid timestamp literal")
     digits = len(found[1] or "")
@@ -126,7 +128,11 @@ def interval(node: exp.Interval) -> Typed:
 def _seconds(seconds: Decimal, smallest: str) -> Typed:
     microseconds = int(seconds * 1_000_000)
     days = smallest == "DAY"
-    text_ = f"to_days(CAST({microseconds // 86_400_000_000} AS INTEGER))" if days else f"to_microseconds(CAST({microseconds} AS BIGINT))"
+    text_ = (
+        f"to_days(CAST({microseconds // 86_400_000_000} AS INTEGER))"
+        if days
+        else f"to_microseconds(CAST({microseconds} AS BIGINT))"
+    )
     return Typed(text_, DAY_SECOND, literal="day" if days else "clock")
 
 
@@ -145,5 +151,9 @@ def _span(value: exp.Expr, unit: exp.IntervalSpan) -> Typed:
         wanted = names[names.index(first) : names.index(last) + 1]
         parts = re.split(r"[ :]", content)
         if len(parts) == len(wanted) and all(re.fullmatch(r"\d+(\.\d+)?", p) for p in parts):
-            return _seconds(sign * sum((Decimal(p) * _SECONDS[n] for p, n in zip(parts, wanted, strict=True)), Decimal(0)), last)
+            return _seconds(
+                sign
+                * sum((Decimal(p) * _SECONDS[n] for p, n in zip(parts, wanted, strict=True)), Decimal(0)),
+                last,
+            )
     raise QueryError("INVALID_LITERAL", f"'{content}' is not a valid INTERVAL literal")

@@ -79,7 +79,9 @@ def decimal_result(operator: str, x: Type, y: Type) -> Type:
         return decimal(max(p1 - s1, p2 - s2) + scale + 1, scale)
     if operator == "*":
         if s1 + s2 > 38:
-            raise QueryError("INVALID_FUNCTION_ARGUMENT", f"DECIMAL scale must be in range [0, 38]: {s1 + s2}")
+            raise QueryError(
+                "INVALID_FUNCTION_ARGUMENT", f"DECIMAL scale must be in range [0, 38]: {s1 + s2}"
+            )
         return decimal(p1 + p2, s1 + s2)
     if operator == "/":
         return decimal(p1 + s2 + max(s2 - s1, 0), scale)
@@ -93,7 +95,11 @@ def decimal_arithmetic(operator: str, a: Typed, b: Typed) -> Typed:
     if operator == "*":
         return once([x, y], f"CAST(({{0}} * {{1}}) AS {duck(kind)})", kind)
     if operator in "+-":
-        return once([x, y], f"CAST((CAST({{0}} AS {duck(kind)}) {operator} CAST({{1}} AS {duck(kind)})) AS {duck(kind)})", kind)
+        return once(
+            [x, y],
+            f"CAST((CAST({{0}} AS {duck(kind)}) {operator} CAST({{1}} AS {duck(kind)})) AS {duck(kind)})",
+            kind,
+        )
     s1, s2 = x.type.args[1], y.type.args[1]
     left = Typed("{0}", x.type)
     right = Typed("{1}", y.type)
@@ -120,7 +126,11 @@ def _temporal(operator: str, a: Typed, b: Typed) -> Typed:
     x, y = coerce(a, kind), coerce(b, kind)
     if kind.base == "timestamp with time zone":
         return once([x, y], "to_microseconds(epoch_us(({0}).t) - epoch_us(({1}).t))", DAY_SECOND)
-    return once([x, y], "to_microseconds(epoch_us(CAST({0} AS TIMESTAMP)) - epoch_us(CAST({1} AS TIMESTAMP)))", DAY_SECOND)
+    return once(
+        [x, y],
+        "to_microseconds(epoch_us(CAST({0} AS TIMESTAMP)) - epoch_us(CAST({1} AS TIMESTAMP)))",
+        DAY_SECOND,
+    )
 
 
 def _shift(operator: str, a: Typed, b: Typed) -> Typed:
@@ -175,7 +185,9 @@ def _rows(operator: str, a: Typed, b: Typed) -> Typed:
 def _arrays(operator: str, a: Typed, b: Typed) -> Typed:
     element = a.type.args[0]
     if element.base in ("array", "row", "map", "json"):
-        raise QueryError("NOT_SUPPORTED", f"{operator} of {a.type} is not supported by the local Athena engine")
+        raise QueryError(
+            "NOT_SUPPORTED", f"{operator} of {a.type} is not supported by the local Athena engine"
+        )
     differs = "len(list_filter(list_zip({0}, {1}), lambda p: p[1] <> p[2]))"
     has_null = "len(list_filter(list_concat({0}, {1}), lambda p: p IS NULL))"
     text = (

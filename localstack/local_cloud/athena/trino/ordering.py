@@ -27,7 +27,9 @@ def key(value: Typed) -> str:
         QueryError: TYPE_MISMATCH for types without an order.
     """
     if value.type.base in ("map", "json"):
-        raise QueryError("TYPE_MISMATCH", f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY")
+        raise QueryError(
+            "TYPE_MISMATCH", f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY"
+        )
     return comparable(value.sql, value.type)
 
 
@@ -63,7 +65,11 @@ def _frame(spec: exp.Expr, compiler: "Calls") -> str:
     if spec.args.get("exclude"):
         raise unsupported("EXCLUDE in a window frame")
     start = _bound(spec.args.get("start"), spec.args.get("start_side"), compiler)
-    end = _bound(spec.args.get("end"), spec.args.get("end_side"), compiler) if spec.args.get("end") else "CURRENT ROW"
+    end = (
+        _bound(spec.args.get("end"), spec.args.get("end_side"), compiler)
+        if spec.args.get("end")
+        else "CURRENT ROW"
+    )
     return f"{spec.args['kind']} BETWEEN {start} AND {end}"
 
 

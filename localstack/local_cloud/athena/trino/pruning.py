@@ -56,8 +56,17 @@ def _literal(node: exp.Expr, kind: Type) -> str | None:
     if isinstance(node, exp.Literal) and node.is_string and kind.base == "varchar":
         text = str(node.this)
         return "'" + text.replace("'", "''") + "'" if text and "\\" not in text else None
-    if isinstance(node, exp.Literal) and not node.is_string and kind.integral and re.fullmatch(r"\d+", node.this):
+    if (
+        isinstance(node, exp.Literal)
+        and not node.is_string
+        and kind.integral
+        and re.fullmatch(r"\d+", node.this)
+    ):
         return str(node.this)
-    if isinstance(node, TypedLiteral) and kind.base == "date" and re.fullmatch(r"\d{4}-\d\d-\d\d", node.this.this):
+    if (
+        isinstance(node, TypedLiteral)
+        and kind.base == "date"
+        and re.fullmatch(r"\d{4}-\d\d-\d\d", node.this.this)
+    ):
         return f"'{node.this.this}'"
     return None

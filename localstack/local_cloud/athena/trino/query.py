@@ -117,7 +117,14 @@ class Queries(Relations):
             call = node.this
             while isinstance(call, (exp.Filter, exp.IgnoreNulls, exp.RespectNulls)):
                 call = call.this
-            inner = [*call.iter_expressions(), *(n for k, n in ((k, v) for k, v in node.args.items() if k != "this") if isinstance(n, exp.Expr))]
+            inner = [
+                *call.iter_expressions(),
+                *(
+                    n
+                    for k, n in ((k, v) for k, v in node.args.items() if k != "this")
+                    if isinstance(n, exp.Expr)
+                ),
+            ]
             inner += [n for n in node.args.get("partition_by") or []]
             return any(self._has_aggregate(child, names) for child in inner)
         if isinstance(node, exp.Anonymous) and str(node.this).lower() in names:  # type: ignore[operator]
@@ -128,15 +135,29 @@ class Queries(Relations):
         """The output columns: (expression, name, the field where it comes from a star)."""
         items: list[tuple[exp.Expr, str | None, Field | None]] = []
         for node in nodes:
-            if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
+            if isinstance(node, exp.Star) or (
+                isinstance(node, exp.Column) and isinstance(node.this, exp.Star)
+            ):
                 star = node.this if isinstance(node, exp.Column) else node
                 only(star)
-                qualifier = tuple(p.name.lower() for p in node.parts[:-1]) if isinstance(node, exp.Column) else ()
-                hits = [f for f in scope.fields if not f.hidden and (not qualifier or f.qualifier[-len(qualifier) :] == qualifier)]
+                qualifier = (
+                    tuple(p.name.lower() for p in node.parts[:-1]) if isinstance(node, exp.Column) else ()
+                )
+                hits = [
+                    f
+                    for f in scope.fields
+                    if not f.hidden and (not qualifier or f.qualifier[-len(qualifier) :] == qualifier)
+                ]
                 if not hits:
                     if qualifier:
-                        raise syntax(f"Unable to resolve reference {'.'.join(qualifier)}", position(node, self.sql))
-                    raise QueryError("COLUMN_NOT_FOUND", "SELECT * not allowed from relation that has no columns", position(node, self.sql))
+                        raise syntax(
+                            f"Unable to resolve reference {'.'.join(qualifier)}", position(node, self.sql)
+                        )
+                    raise QueryError(
+                        "COLUMN_NOT_FOUND",
+                        "SELECT * not allowed from relation that has no columns",
+                        position(node, self.sql),
+                    )
                 items += [(node, f.name, f) for f in hits]
                 continue
             if isinstance(node, exp.Alias):
@@ -153,7 +174,11 @@ class Queries(Relations):
         return None
 
     def _outputs(
-        self, items: list[tuple[exp.Expr, str | None, Field | None]], compiler: Expressions, scope: Scope, aggregated: bool
+        self,
+        items: list[tuple[exp.Expr, str | None, Field | None]],
+        compiler: Expressions,
+        scope: Scope,
+        aggregated: bool,
     ) -> tuple[list[Field], list[str], list[Typed]]:
         fields, texts, values = [], [], []
         keys = compiler.grouping.keys if compiler.grouping else set()
@@ -203,20 +228,28 @@ class Queries(Relations):
             if isinstance(item, exp.Literal) and not item.is_string:
                 place = int(item.this) if item.this.isdigit() else 0
                 if not 1 <= place <= len(items):
-                    raise syntax(f"GROUP BY position {item.this} is not in select list", position(item, self.sql))
+                    raise syntax(
+                        f"GROUP BY position {item.this} is not in select list", position(item, self.sql)
+                    )
                 target, _, star = items[place - 1]
                 value = star.typed() if star is not None else compiler.compile(target)
                 self.needs.add(star.needs if star is not None else frozenset())
             else:
                 value = compiler.compile(item)
             if value.type.base in ("map", "json"):
-                raise QueryError("TYPE_MISMATCH", f"{value.type} is not comparable, and therefore cannot be used in GROUP BY", position(item, self.sql))
+                raise QueryError(
+                    "TYPE_MISMATCH",
+                    f"{value.type} is not comparable, and therefore cannot be used in GROUP BY",
+                    position(item, self.sql),
+                )
             keys.add(value.sql)
             return value.sql
 
         def element(item: exp.Expr) -> str:
             if isinstance(item, (exp.Cube, exp.Rollup, exp.GroupingSets)):
-                name = {"Cube": "CUBE", "Rollup": "ROLLUP", "GroupingSets": "GROUPING SETS"}[type(item).__name__]
+                name = {"Cube": "CUBE", "Rollup": "ROLLUP", "GroupingSets": "GROUPING SETS"}[
+                    type(item).__name__
+                ]
                 return f"{name} ({', '.join(element(e) for e in item.expressions)})"
             if isinstance(item, exp.Tuple):
                 return "(" + ", ".join(key(e) for e in item.expressions) + ")"
@@ -225,13 +258,23 @@ class Queries(Relations):
             return key(item)
 
         with self.needs.into_always():
-            parts = [element(e) for name in ("expressions", "grouping_sets", "cube", "rollup") for e in group.args.get(name) or []]
+            parts = [
+                element(e)
+                for name in ("expressions", "grouping_sets", "cube", "rollup")
+                for e in group.args.get(name) or []
+            ]
         return " GROUP BY " + ", ".join(parts), keys
 
     # -- ORDER BY, LIMIT -----------------------------------------------------------------------------------------
 
     def _order(
-        self, order: exp.Expr, fields: list[Field], texts: list[str], values: list[Typed], compiler: Expressions, distinct: bool
+        self,
+        order: exp.Expr,
+        fields: list[Field],
+        texts: list[str],
+        values: list[Typed],
+        compiler: Expressions,
+        distinct: bool,
     ) -> str:
         parts = []
         source = compiler.scope
@@ -244,9 +287,13 @@ class Queries(Relations):
             if place is not None:
                 # Ordered by the output itself, not by evaluating its expression a second time.
                 self.needs.always.update(fields[place].needs)
-                parts.append(f"{ordering.key(Typed(texts[place], fields[place].type))} {ordering.direction(item)}")
+                parts.append(
+                    f"{ordering.key(Typed(texts[place], fields[place].type))} {ordering.direction(item)}"
+                )
                 continue
-            compiler.scope = Scope([*outputs, *kept, *[f for f in qualified if self._qualified(item.this)]], source.parent)
+            compiler.scope = Scope(
+                [*outputs, *kept, *[f for f in qualified if self._qualified(item.this)]], source.parent
+            )
             if self._qualified(item.this):
                 compiler.scope = Scope(source.fields, source.parent)
             if compiler.grouping:
@@ -255,7 +302,10 @@ class Queries(Relations):
                 value = compiler.compile(item.this)
             compiler.scope = source
             if distinct and value.sql not in texts:
-                raise syntax("For SELECT DISTINCT, ORDER BY expressions must appear in select list", position(item, self.sql))
+                raise syntax(
+                    "For SELECT DISTINCT, ORDER BY expressions must appear in select list",
+                    position(item, self.sql),
+                )
             parts.append(f"{ordering.key(value)} {ordering.direction(item)}")
         del values
         return " ORDER BY " + ", ".join(parts)
@@ -272,7 +322,9 @@ class Queries(Relations):
         if isinstance(node, exp.Column) and len(node.parts) == 1:
             hits = [i for i, f in enumerate(fields) if f.name and f.name.lower() == node.name.lower()]
             if len({fields[i].origins or i for i in hits}) > 1:
-                raise QueryError("AMBIGUOUS_NAME", f"Column '{node.name.lower()}' is ambiguous", position(node, self.sql))
+                raise QueryError(
+                    "AMBIGUOUS_NAME", f"Column '{node.name.lower()}' is ambiguous", position(node, self.sql)
+                )
             return hits[0] if hits else None
         return None
 
@@ -288,7 +340,10 @@ class Queries(Relations):
             text += f" LIMIT {self._count(limit.args.get('count'), 'FETCH FIRST') if limit.args.get('count') else 1}"
         elif limit is not None:
             only(limit, "expression")
-            if not (isinstance(limit.expression, (exp.Column, exp.Var, exp.All)) and limit.expression.name.upper() in ("ALL", "")):
+            if not (
+                isinstance(limit.expression, (exp.Column, exp.Var, exp.All))
+                and limit.expression.name.upper() in ("ALL", "")
+            ):
                 text += f" LIMIT {self._count(limit.expression, 'LIMIT')}"
         if offset is not None:
             only(offset, "expression")
@@ -329,20 +384,30 @@ class Queries(Relations):
         operator = type(node).__name__.upper()
         if len(left[1]) != len(right[1]):
             raise syntax(
-                f"{operator} query has different number of fields: {len(left[1])}, {len(right[1])}", position(node, self.sql)
+                f"{operator} query has different number of fields: {len(left[1])}, {len(right[1])}",
+                position(node, self.sql),
             )
         kinds: list[Type] = []
         for i, (a, b) in enumerate(zip(left[1], right[1], strict=True), 1):
             kind = common(a.type, b.type)
             if kind is None:
                 raise QueryError(
-                    "TYPE_MISMATCH", f"column {i} in {operator} query has incompatible types: {a.type}, {b.type}", position(node, self.sql)
+                    "TYPE_MISMATCH",
+                    f"column {i} in {operator} query has incompatible types: {a.type}, {b.type}",
+                    position(node, self.sql),
                 )
             kinds.append(kind)
         sides = [self._coerced(side, kinds) for side in (left, right)]
         distinct = bool(node.args.get("distinct"))
         fields = [
-            Field(a.name, f"c{i}", kind, (), a.origins + b.origins if a.origins and b.origins else (), a.needs | b.needs)
+            Field(
+                a.name,
+                f"c{i}",
+                kind,
+                (),
+                a.origins + b.origins if a.origins and b.origins else (),
+                a.needs | b.needs,
+            )
             for i, (a, b, kind) in enumerate(zip(left[1], right[1], kinds, strict=True))
         ]
         if distinct or not isinstance(node, exp.Union):
@@ -356,7 +421,8 @@ class Queries(Relations):
             return text
         name = self.name()
         columns = ", ".join(
-            f"{coerce(Typed(f'{name}.{f.sql}', f.type), k).sql} AS c{i}" for i, (f, k) in enumerate(zip(fields, kinds, strict=True))
+            f"{coerce(Typed(f'{name}.{f.sql}', f.type), k).sql} AS c{i}"
+            for i, (f, k) in enumerate(zip(fields, kinds, strict=True))
         )
         return f"SELECT {columns} FROM ({text}) AS {name}"
 

@@ -26,10 +26,11 @@ Compiled = tuple[str, list[Field]]
 
 @dataclass
 class Scan:
-    """One reading of a table: what it must give, and the predicates over its partition columns (aliased ``p``)."""
+    """One reading of a table under the alias ``relation``: the columns it must give, and the predicates over its partition columns (aliased ``p``)."""
 
     number: int
     table: "Table"
+    relation: str
     columns: set[str] = field(default_factory=set)
     predicates: list[str] = field(default_factory=list)
     glue: list[str] = field(default_factory=list)
@@ -169,7 +170,9 @@ class Relations:
         if isinstance(node.this, exp.Values):
             return self._derived(self.values(node.this, None), node.args.get("alias"), node)
         if not isinstance(node.this, exp.Identifier):
-            raise unsupported(f"Table function {node.this.sql(dialect='trino')[:40]}", position(node, self.sql))
+            raise unsupported(
+                f"Table function {node.this.sql(dialect='trino')[:40]}", position(node, self.sql)
+            )
         name = node.name.lower()
         if not node.args.get("db") and name in self.ctes:
             return self._cte(name, node)
@@ -193,7 +196,9 @@ class Relations:
             self.ctes = kept
         if cte.columns:
             if len(cte.columns) != len(fields):
-                raise syntax(f"Column alias list has {len(cte.columns)} entries but '{name}' has {len(fields)} columns available")
+                raise syntax(
+                    f"Column alias list has {len(cte.columns)} entries but '{name}' has {len(fields)} columns available"
+                )
             fields = [replace(f, name=n) for f, n in zip(fields, cte.columns, strict=True)]
         relation = self.name()
         seen = [replace(f, sql=f"{relation}.{f.sql}", qualifier=(name,)) for f in fields]
@@ -212,16 +217,26 @@ class Relations:
         except QueryError as error:
             if error.name in ("VIEW_IS_RECURSIVE", "NOT_SUPPORTED"):
                 raise
-            raise QueryError("INVALID_VIEW", f"Failed analyzing stored view 'awsdatacatalog.{key}': {error.reason}", where) from error
+            raise QueryError(
+                "INVALID_VIEW", f"Failed analyzing stored view 'awsdatacatalog.{key}': {error.reason}", where
+            ) from error
         finally:
             self.sql, self.database, self.ctes = kept
             self.views.pop()
         relation = self.name()
         if len(fields) != len(view.columns):
-            raise QueryError("VIEW_IS_STALE", f"View 'awsdatacatalog.{key}' is stale or in invalid state: column count changed", where)
-        return f"({text}) AS {relation}", [self._view_column(f, c, relation, key, where) for f, c in zip(fields, view.columns, strict=True)]
+            raise QueryError(
+                "VIEW_IS_STALE",
+                f"View 'awsdatacatalog.{key}' is stale or in invalid state: column count changed",
+                where,
+            )
+        return f"({text}) AS {relation}", [
+            self._view_column(f, c, relation, key, where) for f, c in zip(fields, view.columns, strict=True)
+        ]
 
-    def _view_column(self, f: Field, column: tuple[str, Type], relation: str, key: str, where: tuple[int, int] | None) -> Field:
+    def _view_column(
+        self, f: Field, column: tuple[str, Type], relation: str, key: str, where: tuple[int, int] | None
+    ) -> Field:
         name, kind = column
         if common(f.type, kind) != kind:
             raise QueryError(
@@ -234,9 +249,9 @@ class Relations:
         return replace(f, name=name, sql=value.sql, type=kind)
 
     def _scan(self, table: "Table") -> Compiled:
-        scan = Scan(len(self.scans), table)
-        self.scans.append(scan)
         relation = self.name()
+        scan = Scan(len(self.scans), table, relation)
+        self.scans.append(scan)
         partitioned = {c.name for c in table.partition_keys}
         fields = [
             Field(
@@ -245,7 +260,6 @@ class Relations:
             )
             for c in [*table.columns, *table.partition_keys]
         ]  # fmt: skip
-        scan.columns.update(c.name for c in [*table.columns, *table.partition_keys])
         fields.append(Field(PATH, f"{relation}.{identifier(PATH)}", VARCHAR, (), hidden=True))
         return f"{scan.placeholder} AS {relation}", fields
 
@@ -256,7 +270,11 @@ class Relations:
         compiler = self.expressions(Scope([], parent))
         rows = []
         for item in node.expressions:
-            cells = item.expressions if isinstance(item, exp.Tuple) else [item.this if isinstance(item, exp.Paren) else item]
+            cells = (
+                item.expressions
+                if isinstance(item, exp.Tuple)
+                else [item.this if isinstance(item, exp.Paren) else item]
+            )
             rows.append([compiler.compile(cell) for cell in cells])
         if len({len(r) for r in rows}) != 1:
             raise syntax("Values rows have mismatched sizes", position(node, self.sql))
@@ -266,9 +284,13 @@ class Relations:
             for cell in column:
                 kind = common(kind, cell.type) if kind is not None else None
             if kind is None:
-                raise QueryError("TYPE_MISMATCH", "Values rows have mismatched types", position(node, self.sql))
+                raise QueryError(
+                    "TYPE_MISMATCH", "Values rows have mismatched types", position(node, self.sql)
+                )
             kinds.append(kind)
-        texts = ", ".join("(" + ", ".join(coerce(c, k).sql for c, k in zip(r, kinds, strict=True)) + ")" for r in rows)
+        texts = ", ".join(
+            "(" + ", ".join(coerce(c, k).sql for c, k in zip(r, kinds, strict=True)) + ")" for r in rows
+        )
         listed = ", ".join(f"c{i}" for i in range(len(kinds)))
         name = self.name()
         return f"SELECT {listed} FROM (VALUES {texts}) AS {name}({listed})", [
@@ -289,13 +311,20 @@ class Relations:
         ordinal = node.args.get("offset")
         longest = f"greatest({', '.join(lengths)})" if len(lengths) > 1 else lengths[0]
         if ordinal:
-            columns.append(f"unnest(generate_series(CAST(1 AS BIGINT), coalesce({longest}, 0))) AS c{len(fields)}")
+            columns.append(
+                f"unnest(generate_series(CAST(1 AS BIGINT), coalesce({longest}, 0))) AS c{len(fields)}"
+            )
             fields.append(Field("ordinality", f"{name}.c{len(fields)}", BIGINT))
         alias = node.args.get("alias")
         if alias is not None and ordinal and alias.args.get("columns"):
             alias = alias.copy()  # sqlglot took the last alias for the ordinality
-            alias.append("columns", exp.to_identifier(ordinal.name if isinstance(ordinal, exp.Expression) else "ordinality"))
-        return f"LATERAL (SELECT {self._spread(columns, fields, name)}) AS {name}", self._aliased(fields, alias, node)
+            alias.append(
+                "columns",
+                exp.to_identifier(ordinal.name if isinstance(ordinal, exp.Expression) else "ordinality"),
+            )
+        return f"LATERAL (SELECT {self._spread(columns, fields, name)}) AS {name}", self._aliased(
+            fields, alias, node
+        )
 
     def _spread(self, columns: list[str], fields: list[Field], name: str) -> str:
         """The outputs of an UNNEST: lists side by side, a row's members taken apart."""
@@ -305,7 +334,9 @@ class Relations:
             return inner
         return f"{outer} FROM (SELECT {inner})"
 
-    def _unnested(self, value: Typed, name: str, columns: list[str], fields: list[Field], lengths: list[str]) -> None:
+    def _unnested(
+        self, value: Typed, name: str, columns: list[str], fields: list[Field], lengths: list[str]
+    ) -> None:
         if value.type.base == "map":
             lengths.append(f"len(map_keys({value.sql}))")
             for part, kind in zip(("map_keys", "map_values"), value.type.args, strict=True):
@@ -336,7 +367,13 @@ class Relations:
         return text, fields
 
     def _join(
-        self, join: exp.Join, text: str, left: list[Field], right_text: str, right: list[Field], parent: Scope | None
+        self,
+        join: exp.Join,
+        text: str,
+        left: list[Field],
+        right_text: str,
+        right: list[Field],
+        parent: Scope | None,
     ) -> Compiled:
         side, kind = (join.side or "").upper(), (join.kind or "").upper()
         if kind not in ("", "INNER", "OUTER", "CROSS"):
@@ -378,7 +415,11 @@ class Relations:
             sides = [Scope(fields).find((name,)) for fields in (left[1], right[1])]
             if sides[0] is None or sides[1] is None:
                 where = "left" if sides[0] is None else "right"
-                raise QueryError("COLUMN_NOT_FOUND", f"Column '{name}' is missing from {where} side of join", position(join, self.sql))
+                raise QueryError(
+                    "COLUMN_NOT_FOUND",
+                    f"Column '{name}' is missing from {where} side of join",
+                    position(join, self.sql),
+                )
             a, b = sides[0][0], sides[1][0]
             self.needs.always.update(a.needs | b.needs)
             conditions.append(comparison("=", a.typed(), b.typed()).sql)
@@ -386,7 +427,9 @@ class Relations:
             x, y = coerce(a.typed(), kind).sql, coerce(b.typed(), kind).sql
             text = {"RIGHT": y, "FULL": f"coalesce({x}, {y})"}.get(side, x)
             origins = {"RIGHT": b.origins, "FULL": ()}.get(side, a.origins if side else a.origins + b.origins)
-            merged.append(Field(column.name, text, kind, (), origins if a.type == b.type else (), a.needs | b.needs))
+            merged.append(
+                Field(column.name, text, kind, (), origins if a.type == b.type else (), a.needs | b.needs)
+            )
             used += [a, b]
         lefts, rights = self._nullable(side, left[1], right[1])
         named = {(f.sql) for f in used}

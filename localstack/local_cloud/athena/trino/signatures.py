@@ -99,7 +99,11 @@ def fit(pattern: Type, actual: Type, bound: Bindings, *, coerce: bool) -> bool:
     if not coerce:
         return False
     target = _default(pattern)
-    return target is not None and common(actual, target) is not None and common(actual, target).base == target.base  # type: ignore[union-attr]
+    return (
+        target is not None
+        and common(actual, target) is not None
+        and common(actual, target).base == target.base
+    )  # type: ignore[union-attr]
 
 
 def _default(pattern: Type) -> Type | None:
@@ -140,8 +144,12 @@ def substitute(pattern: Type, bound: Bindings, actual: Type | None = None) -> Ty
     if pattern.base in _GENERIC and (actual is not None and actual.base == pattern.base):
         return actual
     if pattern.base in ("array", "map"):
-        parts = actual.args if actual is not None and actual.base == pattern.base else (None,) * len(pattern.args)
-        return Type(pattern.base, tuple(substitute(p, bound, a) for p, a in zip(pattern.args, parts, strict=True)))
+        parts = (
+            actual.args if actual is not None and actual.base == pattern.base else (None,) * len(pattern.args)
+        )
+        return Type(
+            pattern.base, tuple(substitute(p, bound, a) for p, a in zip(pattern.args, parts, strict=True))
+        )
     if pattern.base == "decimal" and actual is not None:
         return common(actual, decimal(1, 0)) or pattern
     return _default(pattern) or pattern

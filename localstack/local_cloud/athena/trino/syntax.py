@@ -78,14 +78,28 @@ def parse(sql: str) -> exp.Expr:
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         column = max(1, int(first.get("col") or 1) - len(str(first.get("highlight") or "x")) + 1)
-        said = re.sub(r"Required keyword: '\w+' missing for <class '[\w.]*\.(\w+)'>", r"incomplete \1", str(first.get("description", error)))
+        said = re.sub(
+            r"Required keyword: '\w+' missing for <class '[\w.]*\.(\w+)'>",
+            r"incomplete \1",
+            str(first.get("description", error)),
+        )
         raise syntax(
             f"mismatched input '{first.get('highlight', '')}'. {said}",
             (int(first.get("line") or 1), column),
         ) from error
-    except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
+    except (
+        SqlglotError,
+        RecursionError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        KeyError,
+    ) as error:
         # sqlglot breaks in several ways on text that is no SQL; whatever it says, the statement is at fault.
-        raise syntax(f"mismatched input: {str(error).splitlines()[0] if str(error) else 'statement'}", (1, 1)) from error
+        raise syntax(
+            f"mismatched input: {str(error).splitlines()[0] if str(error) else 'statement'}", (1, 1)
+        ) from error
     trees = [t for t in trees if t is not None]
     if not trees:
         raise syntax("mismatched input '<EOF>'", (1, 1))

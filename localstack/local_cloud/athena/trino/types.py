@@ -143,7 +143,11 @@ def coercible(source: Type, target: Type) -> bool:
 def hive_name(type_: Type) -> str:
     """The type as the Glue catalog writes it, e.g. ``struct<a:int>``."""
     if type_.base == "row":
-        return "struct<" + ",".join(f"{n or f'field{i}'}:{hive_name(t)}" for i, (n, t) in enumerate(type_.args)) + ">"
+        return (
+            "struct<"
+            + ",".join(f"{n or f'field{i}'}:{hive_name(t)}" for i, (n, t) in enumerate(type_.args))
+            + ">"
+        )
     if type_.base in ("array", "map"):
         return type_.base + "<" + ",".join(map(hive_name, type_.args)) + ">"
     if type_.base == "varchar":
@@ -165,7 +169,14 @@ def api_precision(type_: Type) -> tuple[int, int]:
         return type_.args[0], type_.args[1]
     if type_.base in ("varchar", "char"):
         return (2147483647 if type_.args[0] is None else type_.args[0]), 0
-    known = {"real": 17, "double": 17, "varbinary": 1073741824, "timestamp": 3, "timestamp with time zone": 3, "time": 3}
+    known = {
+        "real": 17,
+        "double": 17,
+        "varbinary": 1073741824,
+        "timestamp": 3,
+        "timestamp with time zone": 3,
+        "time": 3,
+    }
     return (_PRECISION | known).get(type_.base, 0), 0
 
 
@@ -240,12 +251,16 @@ class _Reader:
                     raise self.error()
                 name = f"{name} with time zone" if zoned else name
             if precision > 6 or name == "time with time zone":
-                raise QueryError("NOT_SUPPORTED", f"Type {self.text} is not supported by the local Athena engine")
+                raise QueryError(
+                    "NOT_SUPPORTED", f"Type {self.text} is not supported by the local Athena engine"
+                )
             return Type(name, (precision,))
         if name == "decimal":
             precision, scale = [*arguments, *(38, 0)[len(arguments) :]][:2]
             if not 1 <= precision <= 38 or scale > precision:
-                raise QueryError("INVALID_FUNCTION_ARGUMENT", f"DECIMAL precision and scale out of range: {self.text}")
+                raise QueryError(
+                    "INVALID_FUNCTION_ARGUMENT", f"DECIMAL precision and scale out of range: {self.text}"
+                )
             return Type("decimal", (precision, scale))
         if name in ("varchar", "char"):
             return Type(name, (arguments[0] if arguments else (None if name == "varchar" else 1),))

@@ -96,7 +96,9 @@ def _try(call: Call) -> Typed:
 def _coalesce(call: Call) -> Typed:
     kind = call.result
     return Typed(
-        f"coalesce({', '.join(coerce(a, kind).sql for a in call.args)})", kind, any(a.volatile for a in call.args)
+        f"coalesce({', '.join(coerce(a, kind).sql for a in call.args)})",
+        kind,
+        any(a.volatile for a in call.args),
     )
 
 
@@ -177,7 +179,11 @@ def _round_integer(call: Call) -> Typed:
     if digits >= 0:
         return value
     unit = 10**-digits
-    return once([value], f"CAST(t_div(CAST({{0}} AS HUGEINT), CAST({unit} AS HUGEINT)) * {unit} AS {duck(value.type)})", value.type)
+    return once(
+        [value],
+        f"CAST(t_div(CAST({{0}} AS HUGEINT), CAST({unit} AS HUGEINT)) * {unit} AS {duck(value.type)})",
+        value.type,
+    )
 
 
 @special("sign_decimal")
@@ -196,7 +202,10 @@ def _bit_count(call: Call) -> Typed:
     if bits == 64:
         return once(call.args[:1], "CAST(bit_count({0}) AS BIGINT)", BIGINT)
     if not 2 <= bits < 64:
-        raise QueryError("INVALID_FUNCTION_ARGUMENT", "Bits specified in bit_count must be between 2 and 64, got " + str(bits))
+        raise QueryError(
+            "INVALID_FUNCTION_ARGUMENT",
+            "Bits specified in bit_count must be between 2 and 64, got " + str(bits),
+        )
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     text = (
         f"CASE WHEN {{0}} < {low} OR {{0}} > {high} THEN CAST(t_fail('INVALID_FUNCTION_ARGUMENT: Number must be "
@@ -246,7 +255,9 @@ def _group(call: Call) -> int:
 
     count = re.compile(formats.pattern(call.constant(1, "pattern"))).groups
     if not 0 <= group <= count:
-        raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Pattern has {count} groups. Cannot access group {group}")
+        raise QueryError(
+            "INVALID_FUNCTION_ARGUMENT", f"Pattern has {count} groups. Cannot access group {group}"
+        )
     return int(group)
 
 
@@ -312,7 +323,9 @@ def _date_parse(call: Call) -> Typed:
 @special("parse_datetime")
 def _parse_datetime(call: Call) -> Typed:
     pattern = formats.joda(call.constant(1, "format"), parsing=True).replace("%-", "%")
-    return once(call.args[:1], f"t_atzone(CAST(strptime({{0}}, {quote(pattern)}) AS TIMESTAMP), 'UTC')", call.result)
+    return once(
+        call.args[:1], f"t_atzone(CAST(strptime({{0}}, {quote(pattern)}) AS TIMESTAMP), 'UTC')", call.result
+    )
 
 
 @special("format")
@@ -331,7 +344,9 @@ def _format(call: Call) -> Typed:
             continue
         used += 1
         if used >= len(call.args):
-            raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid format string: Format specifier '{whole}'")
+            raise QueryError(
+                "INVALID_FUNCTION_ARGUMENT", f"Invalid format string: Format specifier '{whole}'"
+            )
         pieces.append(_conversion(call, used, flags, width, digits, letter))
     return once(call.args, "(" + " || ".join(pieces or ["''"]) + ")", VARCHAR)
 
@@ -453,7 +468,9 @@ _UNITS = ("millisecond", "second", "minute", "hour", "day", "week", "month", "qu
 def _unit(call: Call) -> str:
     unit = str(call.constant(0, "unit")).lower()
     if unit not in _UNITS:
-        raise QueryError("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid {call.args[-1].type.base} field")
+        raise QueryError(
+            "INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid {call.args[-1].type.base} field"
+        )
     if call.args[-1].type.base == "date" and unit in _UNITS[:4]:
         raise QueryError("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid DATE field")
     return unit
@@ -472,7 +489,12 @@ def _date_trunc(call: Call) -> Typed:
 @special("date_add")
 def _date_add(call: Call) -> Typed:
     unit, amount, value = _unit(call), call.args[1], call.args[2]
-    step = {"week": ("days", 7), "quarter": ("months", 3), "year": ("months", 12), "month": ("months", 1)}.get(unit, (unit + "s", 1))
+    step = {
+        "week": ("days", 7),
+        "quarter": ("months", 3),
+        "year": ("months", 12),
+        "month": ("months", 1),
+    }.get(unit, (unit + "s", 1))
     kind = "BIGINT" if step[0] in ("seconds", "minutes", "hours", "milliseconds") else "INTEGER"
     delta = f"to_{step[0]}(CAST({{1}} * {step[1]} AS {kind}))"
     if value.type.base == "timestamp with time zone":
@@ -492,7 +514,11 @@ def _date_diff(call: Call) -> Typed:
     a, b = coerce(a, kind), coerce(b, kind)
     fields = unit in ("day", "week", "month", "quarter", "year")
     if kind.base == "timestamp with time zone":
-        left, right = ("t_local({0})", "t_local(struct_pack(t := ({1}).t, z := ({0}).z))") if fields else ("({0}).t", "({1}).t")
+        left, right = (
+            ("t_local({0})", "t_local(struct_pack(t := ({1}).t, z := ({0}).z))")
+            if fields
+            else ("({0}).t", "({1}).t")
+        )
     else:
         left, right = "CAST({0} AS TIMESTAMP)", "CAST({1} AS TIMESTAMP)"
     return once([a, b], f"CAST(datesub('{unit}', {left}, {right}) AS BIGINT)", BIGINT)
@@ -541,7 +567,11 @@ def _zip(call: Call) -> Typed:
     fields = ", ".join(f"f{i} := p[{i}]" for i in range(1, len(call.args) + 1))
     listed = ", ".join("{%d}" % i for i in range(len(call.args)))
     nulls = " OR ".join("{%d} IS NULL" % i for i in range(len(call.args)))
-    return once(call.args, f"CASE WHEN {nulls} THEN NULL ELSE list_transform(list_zip({listed}), lambda p: struct_pack({fields})) END", kind)
+    return once(
+        call.args,
+        f"CASE WHEN {nulls} THEN NULL ELSE list_transform(list_zip({listed}), lambda p: struct_pack({fields})) END",
+        kind,
+    )
 
 
 def _over_pairs(body: Typed, pairs: str, first: str, second: str) -> str:
@@ -586,14 +616,18 @@ def _map_element(call: Call) -> Typed:
 def _map_entries(call: Call) -> Typed:
     key, value = call.args[0].type.args
     kind = array(Type("row", ((None, key), (None, value))))
-    return once(call.args, "list_transform(map_entries({0}), lambda e: struct_pack(f1 := e.key, f2 := e.value))", kind)
+    return once(
+        call.args, "list_transform(map_entries({0}), lambda e: struct_pack(f1 := e.key, f2 := e.value))", kind
+    )
 
 
 @special("map_from_entries")
 def _map_from_entries(call: Call) -> Typed:
     element = call.args[0].type.args[0]
     if element.base != "row" or len(element.args) != 2:
-        raise QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({call.args[0].type}) for function map_from_entries")
+        raise QueryError(
+            "FUNCTION_NOT_FOUND", f"Unexpected parameters ({call.args[0].type}) for function map_from_entries"
+        )
     kind = Type("map", (element.args[0][1], element.args[1][1]))
     text = "CASE WHEN {0} IS NULL THEN NULL ELSE map(list_transform({0}, lambda e: e.f1), list_transform({0}, lambda e: e.f2)) END"
     return once(call.args, text, kind)
@@ -603,7 +637,11 @@ def _map_from_entries(call: Call) -> Typed:
 def _map_concat(call: Call) -> Typed:
     nulls = " OR ".join("{%d} IS NULL" % i for i in range(len(call.args)))
     listed = ", ".join("{%d}" % i for i in range(len(call.args)))
-    return once([coerce(a, call.result) for a in call.args], f"CASE WHEN {nulls} THEN NULL ELSE map_concat({listed}) END", call.result)
+    return once(
+        [coerce(a, call.result) for a in call.args],
+        f"CASE WHEN {nulls} THEN NULL ELSE map_concat({listed}) END",
+        call.result,
+    )
 
 
 @special("map_filter")
@@ -616,13 +654,21 @@ def _map_filter(call: Call) -> Typed:
 @special("transform_values")
 def _transform_values(call: Call) -> Typed:
     values = _named_pairs(call.args[1], "{0}")
-    return once(call.args[:1], f"CASE WHEN {{0}} IS NULL THEN NULL ELSE map(map_keys({{0}}), {values}) END", call.result)
+    return once(
+        call.args[:1],
+        f"CASE WHEN {{0}} IS NULL THEN NULL ELSE map(map_keys({{0}}), {values}) END",
+        call.result,
+    )
 
 
 @special("transform_keys")
 def _transform_keys(call: Call) -> Typed:
     made = _named_pairs(call.args[1], "{0}")
-    return once(call.args[:1], f"CASE WHEN {{0}} IS NULL THEN NULL ELSE map({made}, map_values({{0}})) END", call.result)
+    return once(
+        call.args[:1],
+        f"CASE WHEN {{0}} IS NULL THEN NULL ELSE map({made}, map_values({{0}})) END",
+        call.result,
+    )
 
 
 __all__ = ["DOUBLE", "SPECIAL", "Call", "cast"]

@@ -1,0 +1,1 @@
+"""The operations of the Athena API, a room for each family; each class adds to the one before."""

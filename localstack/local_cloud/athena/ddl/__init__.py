@@ -1,0 +1,1 @@
+"""Hive DDL and the statements around tables and databases."""

@@ -1,0 +1,152 @@
+"""One statement being run: what its handlers use, and the plain query."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from local_cloud.athena import connections, results
+from local_cloud.athena.catalog import Catalog
+from local_cloud.athena.compiled import Bound, bind, compile_query
+from local_cloud.athena.errors import QueryError, from_duckdb, unsupported
+from local_cloud.athena.executor import Cancelled, Executor, Job
+from local_cloud.athena.outcome import Outcome
+from local_cloud.athena.trino.typed import identifier, quote
+from local_cloud.cloud import Cloud
+
+Shape = dict[str, Any]
+
+
+class BytesLimit(Exception):
+    """The workgroup's limit on scanned bytes; ``bytes``: what the query would scan."""
+
+    def __init__(self, scanned: int) -> None:
+        super().__init__(scanned)
+        self.bytes = scanned
+
+
+class Run:
+    """The surroundings of one statement.
+
+    ``output``: where its result goes, without extension; ``cutoff``: the workgroup's limit on scanned bytes.
+    """
+
+    def __init__(
+        self, cloud: Cloud, executor: Executor, job: Job, *, database: str, output: str, cutoff: int | None,
+        parameters: list[str], prepared: Any = None,
+    ) -> None:  # fmt: skip
+        self.cloud, self.executor, self.job = cloud, executor, job
+        self.database, self.output, self.cutoff, self.parameters = (
+            database.lower(),
+            output,
+            cutoff,
+            parameters,
+        )
+        self.glue = cloud.engines["glue"]
+        self.objects = cloud.objects
+        self.catalog = Catalog(self.glue)
+        self.prepared = prepared
+        self.folder = executor.temp / job.id
+        self.bytes = 0
+
+    @property
+    def s3(self) -> Any:
+        return self.cloud.client("s3")
+
+    @contextmanager
+    def bound(self, sql: str) -> Iterator[Bound]:
+        """A query bound to a connection that a stop interrupts; DuckDB's errors become Athena's.
+
+        Raises:
+            QueryError, Cancelled, BytesLimit.
+        """
+        import duckdb
+
+        compiled = compile_query(self.catalog, sql, self.database, self.parameters)
+        self.job.check()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        connection = connections.connect(
+            self.folder / "spill", self.executor.memory_mb, self.executor.threads
+        )
+        try:
+            self.job.attach(connection)
+            bound = bind(compiled, self.catalog, self.objects, connection)
+            self.bytes = bound.bytes
+            if self.cutoff is not None and bound.bytes > self.cutoff:
+                raise BytesLimit(bound.bytes)
+            yield bound
+        except duckdb.Error as error:
+            if self.job.cancelled:
+                raise Cancelled from error
+            raise from_duckdb(error) from error
+        finally:
+            self.job.detach()
+            connection.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def query(self, sql: str) -> Outcome:
+        """A SELECT: its rows as CSV at ``<output>.csv``."""
+        with self.bound(sql) as bound:
+            file = self.folder / "result.csv"
+            shown = [results.rendered(f, "q") for f in bound.fields]
+            bound.lock(*shown, paths=[str(file)])
+            names = [str(f.name) for f in bound.fields]
+            unique = len({n.lower() for n in names}) == len(names)
+            columns = ", ".join(
+                f"{text} AS {identifier(n if unique else f'c{i}')}"
+                for i, (text, n) in enumerate(zip(shown, names, strict=True))
+            )
+            rows = bound.connection.execute(
+                f"COPY (SELECT {columns} FROM ({bound.sql}) AS q) TO {quote(str(file))} "  # noqa: S608
+                f"(FORMAT csv, HEADER {str(unique).lower()}, FORCE_QUOTE *, NULLSTR '')"
+            ).fetchone()[0]
+            self.job.check()
+            if not unique:
+                file = _with_header(file, names)
+            columns_ = [results.column_info(n, f.type) for n, f in zip(names, bound.fields, strict=True)]
+            results.put_text(self.s3, results.metadata_text(columns_), f"{self.output}.csv.metadata")
+            results.upload(self.s3, file, f"{self.output}.csv")
+            return Outcome(columns_, None, bound.bytes, None, statistics={"rows": rows})
+
+    def explain(self, sql: str) -> Outcome:
+        """EXPLAIN is refused: Trino's plans are not DuckDB's."""
+        raise unsupported(f"EXPLAIN ({sql[:20]}...)")
+
+
+def _with_header(file: Path, names: list[str]) -> Path:
+    """The same file with a header of names that repeat."""
+    whole = file.with_suffix(".whole")
+    with whole.open("wb") as out, file.open("rb") as body:
+        out.write((",".join('"' + n.replace('"', '""') + '"' for n in names) + "\n").encode())
+        shutil.copyfileobj(body, out)
+    return whole
+
+
+def dispatch(run: Run, handler: str, sql: str) -> Outcome:
+    """Runs a statement's handler.
+
+    Raises:
+        QueryError, Cancelled, BytesLimit.
+    """
+    from local_cloud.athena import writes
+    from local_cloud.athena.ddl import definitions, prepared, show, views
+
+    handlers = {
+        "create_view": views.create_view, "drop_view": views.drop_view, "create_table": definitions.create_table,
+        "drop_table": definitions.drop_table, "create_database": definitions.create_database,
+        "drop_database": definitions.drop_database, "alter_table": definitions.alter_table,
+        "alter_database": definitions.alter_database, "msck": definitions.msck,
+        "show_databases": show.show_databases, "show_tables": show.show_tables, "show_views": show.show_views,
+        "show_columns": show.show_columns, "show_partitions": show.show_partitions, "show_create": show.show_create,
+        "show_properties": show.show_properties, "describe": show.describe, "prepare": prepared.prepare,
+        "deallocate": prepared.deallocate, "create_table_as": writes.create_table_as, "insert": writes.insert,
+        "unload": writes.unload,
+    }  # fmt: skip
+    if handler == "query":
+        return run.query(sql)
+    if handler == "explain":
+        return run.explain(sql)
+    if run.parameters and handler not in ("insert", "unload", "create_table_as"):
+        raise QueryError("INVALID_PARAMETER_USAGE", "Execution parameters are not allowed in this statement")
+    return handlers[handler](run, sql)
