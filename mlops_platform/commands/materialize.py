@@ -12,6 +12,8 @@ import dagster as dg
 from mlops_platform.components.drop_runs import RANGE_END_TAG, RANGE_START_TAG
 from mlops_platform.deployment import project_root
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+
 
 @dataclass(frozen=True)
 class Made:
@@ -76,7 +78,7 @@ def _partition_groups(
 def _days_on_record(graph: Any, instance: dg.DagsterInstance, key: dg.AssetKey) -> set[str]:
     days: set[str] = set()
     for parent in graph.get(key).parent_keys:
-        if graph.get(parent).is_observable and graph.get(parent).is_partitioned:
+        if _is_partitioned_source(graph, parent):
             records = instance.fetch_observations(parent, limit=10_000).records
             days |= {r.partition_key for r in records if r.partition_key}
     return days
@@ -94,17 +96,37 @@ def _run(
         return
     say(f"{title} ...")
     started = time.monotonic()
-    job = repository.get_implicit_global_asset_job_def().get_subset(asset_selection=set(keys))
-    result = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    job = repository.get_implicit_global_asset_job_def().get_subset(
+        asset_selection=set(keys),
+        asset_check_selection=_checks(repository.asset_graph, keys, partitioned=bool(tags)),
+    )
+    result = job.execute_in_process(instance=instance, tags=tags, run_config=QUIET, raise_on_error=False)
     if not result.success:
         raise click.ClickException(_why(result))
     say(f"  {time.monotonic() - started:.1f} s")
 
 
+def _checks(graph: Any, keys: list[dg.AssetKey], *, partitioned: bool) -> set[dg.AssetCheckKey]:
+    """The assets' checks; those of a partitioned source run with the tables of its partitions."""
+    assets = {key for key in keys if not _is_partitioned_source(graph, key)}
+    if partitioned:
+        parents = {parent for key in keys for parent in graph.get(key).parent_keys}
+        assets |= {key for key in parents if _is_partitioned_source(graph, key)}
+    found: set[dg.AssetCheckKey] = graph.get_check_keys_for_assets(assets)
+    return found
+
+
+def _is_partitioned_source(graph: Any, key: dg.AssetKey) -> bool:
+    return bool(graph.get(key).is_observable and graph.get(key).is_partitioned)
+
+
 def _why(result: Any) -> str:
     for event in result.all_events:
         if event.is_step_failure:
-            return f"{event.step_key} failed: {event.event_specific_data.error_display_string}"
+            error = event.event_specific_data.error
+            while error.cause is not None:
+                error = error.cause
+            return f"{event.step_key} failed: {error.message.strip()}"
     return f"Run {result.run_id} failed. See it in the UI: make dev"
 
 
