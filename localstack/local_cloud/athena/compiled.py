@@ -96,7 +96,11 @@ class Bound:
     def lock(self, *extra: str, paths: list[str] | None = None, folders: list[str] | None = None) -> None:
         """Closes the connection to everything but the files of the plan, and checks the result's types."""
         connections.lock(
-            self.connection, " ".join([self.sql, *extra]), [*self.paths, *(paths or [])], folders or []
+            self.connection,
+            " ".join([self.sql, *extra]),
+            [*self.paths, *(paths or [])],
+            folders or [],
+            constants=not self.paths,
         )
         connections.check_types(self.connection, self.sql, [duck(f.type) for f in self.fields])
 

@@ -65,6 +65,12 @@ _RUNTIME: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern, re.S), name, text)
     for pattern, name, text in (
         (r"@@(?P<n>[A-Z_]+): (?P<m>.*?)@@", "{n}", "{m}"),
+        (r"Invalid unicode|not utf-8|invalid UTF-?8", "HIVE_BAD_DATA", "A file is not valid UTF-8"),
+        (
+            r"CSV Parser state machine reached an invalid state",
+            "NOT_SUPPORTED",
+            "A text file whose lines end in both \\n and \\r\\n is not supported by the local Athena engine",
+        ),
         (r"Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
         (r"More than one row returned by a subquery", "SUBQUERY_MULTIPLE_ROWS",
          "Scalar sub-query has returned multiple rows"),
@@ -79,7 +85,6 @@ _RUNTIME: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"Map keys must be unique", "INVALID_FUNCTION_ARGUMENT", "Duplicate map keys are not allowed"),
         (r"Map keys can not be NULL", "INVALID_FUNCTION_ARGUMENT", "map key cannot be null"),
         (r"Invalid Input Error: (?P<m>[^\n]*)", "INVALID_FUNCTION_ARGUMENT", "{m}"),
-        (r"Invalid unicode|not utf-8|invalid UTF-?8", "HIVE_BAD_DATA", "A file is not valid UTF-8"),
         (r"(?:No magic bytes|not a parquet file|Parquet)[^\n]*", "HIVE_BAD_DATA", "{0}"),
     )
 )  # fmt: skip
@@ -93,4 +98,4 @@ def from_duckdb(error: Exception) -> QueryError:
         if found:
             groups = found.groupdict()
             return QueryError(name.format(**groups), message.format(found.group(0), **groups))
-    return QueryError("GENERIC_INTERNAL_ERROR", text.split("\n\nLINE ")[0])
+    return QueryError("GENERIC_INTERNAL_ERROR", text.split("\n\nLINE ", maxsplit=1)[0])

@@ -158,7 +158,7 @@ def _write(
         listed = ", ".join(identifier(k) for k in target.keys)
         distinct = bound.connection.execute(
             f"SELECT count(*) FROM (SELECT DISTINCT {listed} FROM ({sql}))"
-        ).fetchone()[0]  # noqa: S608
+        ).fetchone()[0]
         if distinct > MAX_PARTITIONS:
             raise QueryError(
                 "HIVE_TOO_MANY_OPEN_PARTITIONS",

@@ -1,8 +1,8 @@
 """Casts between Trino types, explicit and implicit, as DuckDB text."""
 
 from local_cloud.athena.errors import QueryError, syntax
-from local_cloud.athena.trino.types import JSON, VARCHAR, Type, coercible, duck
 from local_cloud.athena.trino.typed import Typed, null, once, quote
+from local_cloud.athena.trino.types import JSON, VARCHAR, Type, coercible, duck
 
 _INT_NAMES = {"tinyint": "TINYINT", "smallint": "SMALLINT", "integer": "INT", "bigint": "BIGINT"}
 _EXACT = ("tinyint", "smallint", "integer", "bigint", "decimal")
@@ -53,7 +53,7 @@ def _template(source: Type, target: Type) -> str | None:  # noqa: PLR0911
         return _from_text(target)
     if target.base in ("array", "map", "row"):
         return _nested(source, target)
-    if source.base == "boolean" and target.numeric or source.numeric and target.base == "boolean":
+    if (source.base == "boolean" and target.numeric) or (source.numeric and target.base == "boolean"):
         return _plain(target)
     if source.numeric and target.numeric:
         if target.base in _INT_NAMES and source.base in ("real", "double"):
@@ -85,6 +85,8 @@ def _temporal(source: Type, target: Type) -> str | None:
 def text_of(source: Type) -> str | None:
     """The template of a value's text in Trino's notation."""
     base = source.base
+    if base == "decimal" and source.args[0] == source.args[1]:  # DuckDB leaves out the zero before the point
+        return "regexp_replace(CAST({0} AS VARCHAR), '^(-?)\\.', '\\10.')"
     if base in _EXACT or base in ("boolean", "date", "varchar", "char"):
         return "{0}" if base in ("varchar", "char") else "CAST({0} AS VARCHAR)"
     if base in ("double", "real"):
@@ -186,7 +188,7 @@ def to_json(source: Type) -> str | None:
     if base == "json":
         return "{0}"
     if base in ("boolean", *_EXACT):
-        return "CAST(CAST({0} AS VARCHAR) AS JSON)"
+        return f"CAST({text_of(source)} AS JSON)"
     if base in ("double", "real"):
         return "CAST(CASE WHEN isfinite({0}) THEN t_jd({0}) ELSE '\"' || t_jd({0}) || '\"' END AS JSON)"
     if base in ("varchar", "date", "timestamp", "timestamp with time zone"):
@@ -235,7 +237,7 @@ def from_json(target: Type) -> str | None:
     if base == "varchar":
         return (
             f"CASE WHEN {kind} = 'NULL' THEN NULL WHEN {kind} IN ('OBJECT', 'ARRAY') THEN {fail} "
-            f"WHEN {kind} = 'DOUBLE' THEN t_jd(CAST({text} AS DOUBLE)) ELSE {text} END"
+            f"WHEN {kind} = 'DOUBLE' THEN t_jd(TRY_CAST({text} AS DOUBLE)) ELSE {text} END"
         )
     if base == "boolean":
         return (

@@ -1,8 +1,7 @@
 """Expressions: each kind of node has its own handler; a node without one is refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -414,7 +413,7 @@ class Expressions(Calls):
         )
 
     def _on_like(self, node: exp.Like, escape: exp.Expr | None = None) -> Typed:
-        only(node, "this", "expression")
+        only(node, "this", "expression", "negate")
         value, pattern = self.compile(node.this), self.compile(node.expression)
         if not (value.type.text and pattern.type.text):
             raise QueryError(
@@ -422,7 +421,8 @@ class Expressions(Calls):
                 f"Left side of LIKE expression must evaluate to a varchar (actual: {value.type})",
             )
         tail = f" ESCAPE {coerce(self.compile(escape), VARCHAR).sql}" if escape is not None else ""
-        return once([value, pattern], f"({{0}} LIKE {{1}}{tail})", BOOLEAN)
+        word = "NOT LIKE" if node.args.get("negate") else "LIKE"
+        return once([value, pattern], f"({{0}} {word} {{1}}{tail})", BOOLEAN)
 
     def _on_escape(self, node: exp.Escape) -> Typed:
         if not isinstance(node.this, exp.Like):

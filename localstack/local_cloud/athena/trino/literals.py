@@ -9,7 +9,16 @@ from local_cloud.athena.errors import QueryError, syntax, unsupported
 from local_cloud.athena.trino.casts import cast
 from local_cloud.athena.trino.typed import Typed, quote
 from local_cloud.athena.trino.types import (
-    BIGINT, DAY_SECOND, DOUBLE, INTEGER, JSON, VARBINARY, YEAR_MONTH, Type, duck, parse_type,
+    BIGINT,
+    DAY_SECOND,
+    DOUBLE,
+    INTEGER,
+    JSON,
+    VARBINARY,
+    YEAR_MONTH,
+    Type,
+    duck,
+    parse_type,
 )  # fmt: skip
 
 

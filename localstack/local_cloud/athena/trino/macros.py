@@ -128,6 +128,9 @@ MACROS = (
     """t_hamming(a, b) AS CASE WHEN length(a) <> length(b) THEN CAST(t_fail(
          'INVALID_FUNCTION_ARGUMENT: The input strings to hamming_distance function must have the same length') AS BIGINT)
          WHEN a = '' THEN 0 ELSE CAST(hamming(a, b) AS BIGINT) END""",
+    # DuckDB's cbrt is off by one ulp for exact cubes: one step of Newton's method.
+    """t_cbrt(x) AS CASE WHEN x = 0 OR NOT isfinite(x) THEN x
+         ELSE cbrt(x) - (cbrt(x) * cbrt(x) * cbrt(x) - x) / (3 * cbrt(x) * cbrt(x)) END""",
     """t_ln(x) AS CASE WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN x < 0 OR isnan(x) THEN CAST('NaN' AS DOUBLE)
          ELSE ln(x) END""",
     """t_log2(x) AS CASE WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN x < 0 OR isnan(x) THEN CAST('NaN' AS DOUBLE)

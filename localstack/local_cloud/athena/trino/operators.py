@@ -4,7 +4,17 @@ from local_cloud.athena.errors import QueryError, syntax
 from local_cloud.athena.trino.casts import cast, coerce
 from local_cloud.athena.trino.typed import Typed, null, once
 from local_cloud.athena.trino.types import (
-    BOOLEAN, DAY_SECOND, UNKNOWN, VARCHAR, YEAR_MONTH, Type, array, as_decimal, common, decimal, duck,
+    BOOLEAN,
+    DAY_SECOND,
+    UNKNOWN,
+    VARCHAR,
+    YEAR_MONTH,
+    Type,
+    array,
+    as_decimal,
+    common,
+    decimal,
+    duck,
 )  # fmt: skip
 
 _INTERVALS = (DAY_SECOND, YEAR_MONTH)
@@ -28,7 +38,9 @@ def arithmetic(operator: str, a: Typed, b: Typed) -> Typed:
         b = null(a.type)
     if a.type.numeric and b.type.numeric:
         return _numeric(operator, a, b)
-    if operator in "+-" and (a.type.temporal or a.type in _INTERVALS) or operator == "+" and b.type.temporal:
+    if (operator in "+-" and (a.type.temporal or a.type in _INTERVALS)) or (
+        operator == "+" and b.type.temporal
+    ):
         return _temporal(operator, a, b)
     if operator in "*/" and a.type == DAY_SECOND and b.type.numeric:
         return _scale_interval(operator, a, b)

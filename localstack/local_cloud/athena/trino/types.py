@@ -128,7 +128,7 @@ def common(a: Type, b: Type) -> Type | None:  # noqa: PLR0911 - one return a fam
 
 
 def _common_number(a: Type, b: Type) -> Type:
-    if a.base == b.base == "decimal" or {a.base, b.base} & {"decimal"} and (a.integral or b.integral):
+    if a.base == b.base == "decimal" or ({a.base, b.base} & {"decimal"} and (a.integral or b.integral)):
         x, y = as_decimal(a), as_decimal(b)
         scale = max(x.args[1], y.args[1])
         return decimal(max(x.args[0] - x.args[1], y.args[0] - y.args[1]) + scale, scale)
@@ -137,6 +137,10 @@ def _common_number(a: Type, b: Type) -> Type:
 
 def coercible(source: Type, target: Type) -> bool:
     """Whether Trino casts ``source`` to ``target`` implicitly."""
+    if source.base == target.base == "row" and len(source.args) == len(target.args):
+        return all(coercible(s[1], t[1]) for s, t in zip(source.args, target.args, strict=True))
+    if source.base == target.base and source.base in ("array", "map"):
+        return all(coercible(s, t) for s, t in zip(source.args, target.args, strict=True))
     return common(source, target) == target
 
 

@@ -7,7 +7,7 @@ _DOUBLES = "\n".join(
     f"{name}(double) -> double = {template}"
     for name, template in {
         "sqrt": "CASE WHEN {0} < 0 THEN CAST('NaN' AS DOUBLE) ELSE sqrt({0}) END",
-        "cbrt": "cbrt({0})",
+        "cbrt": "t_cbrt({0})",
         "exp": "exp({0})",
         "ln": "t_ln({0})",
         "log2": "t_log2({0})",

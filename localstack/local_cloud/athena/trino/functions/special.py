@@ -11,7 +11,16 @@ from local_cloud.athena.trino.functions import formats
 from local_cloud.athena.trino.signatures import Rule
 from local_cloud.athena.trino.typed import Typed, once, quote
 from local_cloud.athena.trino.types import (
-    BIGINT, BOOLEAN, DOUBLE, JSON, VARCHAR, Type, array, common, decimal, duck,
+    BIGINT,
+    BOOLEAN,
+    DOUBLE,
+    JSON,
+    VARCHAR,
+    Type,
+    array,
+    common,
+    decimal,
+    duck,
 )  # fmt: skip
 
 if TYPE_CHECKING:
