@@ -36,5 +36,15 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except DeploymentError as error:
-        click.secho(f"Error: {error}", fg="red", err=True)
-        sys.exit(1)
+        _fail(str(error))
+    except Exception as error:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if not isinstance(error, BotoCoreError | ClientError):
+            raise
+        _fail(f"{error}. `mlops doctor` says what is amiss.")
+
+
+def _fail(message: str) -> None:
+    click.secho(f"Error: {message}", fg="red", err=True)
+    sys.exit(1)

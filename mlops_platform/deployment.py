@@ -14,8 +14,8 @@ setting                   meaning                                               
                                                                                          an emulator)
 ``LOCAL_CLOUD_DIR``       its state folder                                               ``.local_cloud``
 ``MLOPS_SEED_ROWS``       tickets in the example data of a new local cloud; 0 for none   10,000
-``LOCALSTACK_HOST``,      where the external emulator listens (read by                   ``localhost:4566``
-``EDGE_PORT``             ``localstack-client``)
+``AWS_ENDPOINT_URL``,     in ``localstack``: where the external emulator listens         ``localhost:4566``
+``LOCALSTACK_HOST``       (read by ``localstack-client``)
 ========================= ============================================================== =================
 """
 
@@ -178,6 +178,7 @@ def _local_cloud(name: str, *, default_port: int, folder: str, upstream: dict[st
         environment={
             "LOCAL_CLOUD_PORT": port,
             "LOCAL_CLOUD_DIR": state,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",  # whatever it is here, say the emulator behind
             "AWS_DEFAULT_REGION": _region(),
             **upstream,
         },

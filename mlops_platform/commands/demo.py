@@ -1,5 +1,6 @@
 """``mlops demo``: the whole platform once, from an empty machine to tables and views."""
 
+import json
 import os
 import subprocess
 import time
@@ -36,10 +37,24 @@ def demo(rows: int | None) -> None:
     click.echo("Seeding the example data")
     arguments = ["--rows", str(rows)] if rows else []
     command = [*deployment.starter[:-1], "seed", *arguments]
-    subprocess.run(command, env={**os.environ, **deployment.environment}, check=True)
+    done = subprocess.run(
+        command, env={**os.environ, **deployment.environment}, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise click.ClickException("Seeding failed; what went wrong is above.")
+    click.echo(f"  {_seeded(json.loads(done.stdout))}")
     instance_home()
     made = materialize_everything(click.echo)
     _report(made, time.monotonic() - started, deployment.endpoint_url or "")
+
+
+def _seeded(manifest: dict[str, Any]) -> str:
+    tickets, postgres = manifest["tickets"], manifest["postgres"]
+    return (
+        f"{tickets['rows']:,} rows of {tickets['tickets']:,} tickets in {tickets['files']} CSV files "
+        f"({tickets['malformed']} malformed, {tickets['late']} late, {tickets['exact_duplicates']} duplicates); "
+        f"{postgres['customers']:,} customers, {postgres['plans']} plans, {postgres['agents']} agents in PostgreSQL"
+    )
 
 
 class _step:

@@ -1,5 +1,6 @@
 """What is wrong with a CSV file's header, told from the file's first bytes."""
 
+import codecs
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +25,6 @@ def header_problem(key: str, head: bytes, expected: Sequence[str]) -> HeaderProb
     name = key.rpartition("/")[2]
     if not head.strip():
         return HeaderProblem(key, f"{name} is empty. Drop it again with its header line, or delete it.")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return HeaderProblem(key, f"{name} is UTF-16. Save it as UTF-8.")
     columns = read_header(head)
     found = {c.lower() for c in columns}
     missing = [c for c in expected if c.lower() not in found]
@@ -39,10 +38,16 @@ def header_problem(key: str, head: bytes, expected: Sequence[str]) -> HeaderProb
 
 
 def read_header(head: bytes) -> list[str]:
-    """The column names in the first line, whatever of UTF-8 (with or without BOM) or cp1252 it is in."""
-    line = head.removeprefix(b"\xef\xbb\xbf")
+    """The column names in the first line, whatever of UTF-8, UTF-16 (with BOM) or cp1252 it is in."""
+    lines = _decoded(head).splitlines()
+    return [c.strip() for c in next(csv.reader(lines[:1]), [])]
+
+
+def _decoded(head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return head.decode("utf-16", errors="replace")
+    # The head may end within a character: an incremental decoder leaves that one out.
     try:
-        text = line.decode("utf-8")
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError:
-        text = line.decode("cp1252", errors="replace")
-    return [c.strip() for c in next(csv.reader([text.splitlines()[0]]), [])]
+        return head.decode("cp1252", errors="replace")

@@ -1,5 +1,7 @@
 """What the header check says about each kind of bad file."""
 
+import gzip
+
 import pytest
 
 from mlops_platform.components.csv_headers import header_problem
@@ -15,6 +17,8 @@ EXPECTED = ["ticket_id", "priority", "Opened"]
         b"\xef\xbb\xbfticket_id,priority,opened\n",
         b'"ticket_id","priority","opened"\n',
         "ticket_id,priority,opened,größe\n".encode("cp1252"),
+        "ticket_id,priority,opened\n".encode("utf-16"),
+        "ticket_id,priority,opened\nö".encode()[:-1],
     ],
 )
 def test_good_headers(head: bytes) -> None:
@@ -28,7 +32,8 @@ def test_good_headers(head: bytes) -> None:
         (b" \r\n", "a.csv is empty"),
         (b"ticket_id,opened\n1,2\n", "lacks the column priority"),
         (b"1,2,3\n", "lacks the columns ticket_id, priority, Opened"),
-        ("ticket_id".encode("utf-16"), "UTF-16"),
+        ("ticket_id,priority".encode("utf-16"), "lacks the column Opened"),
+        (gzip.compress(b"ticket_id,priority,opened\n"), "lacks the columns"),
     ],
 )
 def test_bad_headers_name_the_file_and_the_cure(head: bytes, says: str) -> None:

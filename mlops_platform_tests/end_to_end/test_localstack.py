@@ -50,7 +50,7 @@ def test_the_same_assets_behind_an_emulator(demo_project: Project, emulator: int
     project.cloud = RunningCloud(
         project.folder / ".local_cloud.localstack",
         postgres_port=free_port(),
-        env={"MLOPS_DEPLOYMENT": "localstack", "LOCALSTACK_HOST": "127.0.0.1", "EDGE_PORT": str(emulator)},
+        env={"MLOPS_DEPLOYMENT": "localstack", "AWS_ENDPOINT_URL": f"http://127.0.0.1:{emulator}"},
     )
     try:
         project.mlops("demo", "--rows", "2000")
