@@ -92,18 +92,18 @@ class Planner:
 
         keys = scan.table.partition_keys
         data = pa.table(
-            {"n": pa.array(range(len(found)), pa.int64())}
+            {"__place": pa.array(range(len(found)), pa.int64())}
             | {
-                f"v{i}": pa.array(
+                f"__v{i}": pa.array(
                     [None if p.values[i] == NULL_PARTITION else p.values[i] for p in found], pa.string()
                 )
                 for i in range(len(keys))
             }
         )
         typed = ", ".join(
-            f"{partition_value(f'v{i}', k.type, k.name)} AS {identifier(k.name)}" for i, k in enumerate(keys)
+            f"{partition_value(f'__v{i}', k.type, k.name)} AS {identifier(k.name)}" for i, k in enumerate(keys)
         )
-        text = f"SELECT n FROM (SELECT n, {typed} FROM pruned) AS p WHERE {' AND '.join(f'({x})' for x in scan.predicates)} ORDER BY n"
+        text = f"SELECT __place FROM (SELECT __place, {typed} FROM pruned) AS p WHERE {' AND '.join(f'({x})' for x in scan.predicates)} ORDER BY __place"
         self.connection.register("pruned", data)
         try:
             for statement in needed_by(text):
@@ -180,17 +180,17 @@ class Planner:
         name = f"files_{plan.scan.number}"
         values = [plan.partitions[f.partition].values for f in plan.files]
         data = pa.table(
-            {"file": [f.path for f in plan.files], "uri": [f.uri for f in plan.files]}
+            {"__file": [f.path for f in plan.files], "__uri": [f.uri for f in plan.files]}
             | {
-                f"v{i}": pa.array([None if v[i] == NULL_PARTITION else v[i] for v in values], pa.string())
+                f"__v{i}": pa.array([None if v[i] == NULL_PARTITION else v[i] for v in values], pa.string())
                 for i in range(len(keys))
             }
         )
         typed = "".join(
-            f", {partition_value(f'v{i}', k.type, k.name)} AS {identifier(k.name)}"
+            f", {partition_value(f'__v{i}', k.type, k.name)} AS {identifier(k.name)}"
             for i, k in enumerate(keys)
         )
-        statement = f"CREATE TEMP TABLE {name} AS SELECT file, uri AS {identifier(PATH)}{typed} FROM listed"
+        statement = f"CREATE TEMP TABLE {name} AS SELECT __file, __uri AS {identifier(PATH)}{typed} FROM listed"
         self.connection.register("listed", data)
         try:
             for macro in needed_by(statement):
@@ -200,7 +200,7 @@ class Planner:
             self.connection.unregister("listed")
         extra = [f"m.{identifier(k.name)}" for k in keys] + ([f"m.{identifier(PATH)}"] if uses_path else [])
         arms = [
-            f"SELECT {', '.join([body, *extra]) if body else ', '.join(extra)} FROM {source} JOIN {name} AS m ON f.filename = m.file"
+            f"SELECT {', '.join([body, *extra]) if body else ', '.join(extra)} FROM {source} JOIN {name} AS m ON f.filename = m.__file"
             for body, source in reader.arms(plan.files, plan.scan.table, columns)
         ]
         return "(" + " UNION ALL ".join(arms) + ")"

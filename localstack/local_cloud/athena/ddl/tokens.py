@@ -151,7 +151,8 @@ class Reader:
 
     def qualified(self) -> tuple[str | None, str]:
         """``[catalog.][database.]name`` as (database, name)."""
-        parts = [self.name()]
+        # SHOW CREATE TABLE writes `database.table` in one pair of back quotes, and Hive takes it.
+        parts = self.name().split(".")
         while self.symbol("."):
             parts.append(self.name())
         if len(parts) > 3 or (len(parts) == 3 and parts[0] != "awsdatacatalog"):

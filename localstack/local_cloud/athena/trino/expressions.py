@@ -11,6 +11,7 @@ from local_cloud.athena.errors import QueryError, syntax, unsupported
 from local_cloud.athena.trino import literals, operators
 from local_cloud.athena.trino.calls import Calls
 from local_cloud.athena.trino.casts import cast, coerce
+from local_cloud.athena.trino.macros import may_fail
 from local_cloud.athena.trino.scope import Field, Needs, Scope
 from local_cloud.athena.trino.syntax import TypedLiteral, parse, position
 from local_cloud.athena.trino.typed import Typed, null, once
@@ -45,7 +46,6 @@ _ARITHMETIC: dict[type[exp.Expr], str] = {
     exp.Div: "/",
     exp.Mod: "%",
 }
-_MAY_FAIL = ("//", "t_", "CAST(", "/ ")
 
 
 def only(node: exp.Expr, *allowed: str) -> None:
@@ -330,7 +330,7 @@ class Expressions(Calls):
         value = self.boolean(items[0], "Logical expression")
         for item in items[1:]:
             right = self.boolean(item, "Logical expression")
-            if any(mark in right.sql for mark in _MAY_FAIL):  # Trino stops at what settles the result
+            if may_fail(right.sql):  # Trino stops at what settles the result
                 guard = "NOT {0}" if word == "AND" else "{0}"
                 text = f"(CASE WHEN {guard} THEN {settled} ELSE ({{0}} {word} {{1}}) END)"
             else:

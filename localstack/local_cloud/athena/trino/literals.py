@@ -1,6 +1,7 @@
 """Literals and their Trino types."""
 
 import re
+from datetime import datetime
 from decimal import Decimal
 
 from sqlglot import exp
@@ -88,8 +89,23 @@ def typed(value: str, type_text: str) -> Typed:
 def _checked(value: str, kind: Type, pattern: str) -> Typed:
     if not re.fullmatch(pattern, value):
         raise QueryError("INVALID_LITERAL", f"'{value}' is not a valid {kind.base} literal")
+    if kind.base == "date":
+        return Typed(f"CAST({quote(_valid(value.strip(), kind.base))} AS DATE)", kind, literal=value.strip())
     result = cast(text(value), kind)
     return Typed(result.sql, kind, literal=value.strip())
+
+
+def _valid(value: str, name: str) -> str:
+    """``2020-1-5 3:04`` in ISO's digits; raises INVALID_LITERAL for a day that is none."""
+    numbers = [int(n) for n in re.findall(r"\d+", value.split(".")[0])]
+    try:
+        moment = datetime(*numbers)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise QueryError("INVALID_LITERAL", f"'{value}' is not a valid {name} literal") from error
+    if name == "date":
+        return moment.strftime("%Y-%m-%d").zfill(10)
+    fraction = value.partition(".")[2]
+    return moment.strftime("%Y-%m-%d %H:%M:%S").zfill(19) + (f".{fraction}" if fraction else "")
 
 
 def _timestamp(value: str) -> Typed:
@@ -103,8 +119,9 @@ def _timestamp(value: str) -> Typed:
         raise unsupported(f"timestamp({digits})")
     zoned = bool((found[2] or "").strip())
     kind = Type("timestamp with time zone" if zoned else "timestamp", (digits,))
-    result = cast(text(value), kind)
-    return Typed(result.sql, kind, literal=value.strip()) if not zoned else result
+    if not zoned:
+        return Typed(f"CAST({quote(_valid(value.strip(), 'timestamp'))} AS TIMESTAMP)", kind, literal=value.strip())
+    return cast(text(value), kind)
 
 
 _SECONDS = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}

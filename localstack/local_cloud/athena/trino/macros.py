@@ -205,3 +205,22 @@ def needed_by(sql: str) -> list[str]:
             wanted.add(name)
             queue.append(_BY_NAME[name].split(" AS ", 1)[1])
     return [f"CREATE TEMP MACRO {macro}" for name, macro in _BY_NAME.items() if name in wanted]
+
+
+def _failing() -> frozenset[str]:
+    found = {"t_fail"}
+    while True:
+        more = {name for name, macro in _BY_NAME.items() if found & set(_NAME.findall(macro.split(" AS ", 1)[1]))}
+        if more <= found:
+            return frozenset(found)
+        found |= more
+
+
+_FAILING = _failing()
+_LITERAL = re.compile(r"CAST\((?:NULL|-?[\d.e+-]+|'(?:[^']|'')*') AS [A-Z]+(?:\(\d+,\d+\))?\)")
+
+
+def may_fail(sql: str) -> bool:
+    """Whether evaluating ``sql`` for a row may raise: a division, a cast of something that is no literal, a failing macro."""
+    bare = _LITERAL.sub("", sql)
+    return "//" in bare or "CAST(" in bare or bool(_FAILING & set(_NAME.findall(bare)))
