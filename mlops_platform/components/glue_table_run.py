@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_platform.components.base import Column, table_schema
+from mlops_platform.components.base import Column, column_lineage, table_schema
 from mlops_platform.components.csv_drops import day_prefix
 from mlops_platform.components.drop_runs import read_version_metadata
 from mlops_platform.components.table_checks import check_results
@@ -101,12 +101,15 @@ class GlueTableRun:
         columns = self.glue.columns(self.table.database, self.table.table)
         for day, version in versions.items():
             self._partition_metadata(day, version, counts)
+        meanings = {c.name.lower(): c.description for c in self.table.columns}
+        lineage = column_lineage(self.table.columns, self.table.where)
         yield dg.MaterializeResult(
             asset_key=self.table.key,
             metadata={
                 "dagster/column_schema": table_schema(
-                    [Column(name=n, type=t, description=c) for n, t, c in columns]
+                    [Column(name=n, type=t, description=c or meanings.get(n)) for n, t, c in columns]
                 ),
+                **({"dagster/column_lineage": lineage} if lineage else {}),
                 **({} if versions else {"dagster/row_count": counts.total_rows}),
                 "dagster/uri": self.glue.table(self.table.database, self.table.table)["StorageDescriptor"][
                     "Location"
