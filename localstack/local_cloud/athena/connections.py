@@ -25,6 +25,7 @@ def connect(temp: Path, memory_mb: int, threads: int) -> Any:
         },
     )
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET order_by_non_integer_literal = true")
     return connection
 
 

@@ -71,6 +71,16 @@ _RUNTIME: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             "NOT_SUPPORTED",
             "A text file whose lines end in both \\n and \\r\\n is not supported by the local Athena engine",
         ),
+        (
+            r"Binder Error: [^\n]*\bTRY\b|not allowed in try",
+            "NOT_SUPPORTED",
+            "TRY around an aggregate, a window function or a subquery is not supported by the local Athena engine",
+        ),
+        (
+            r"Binder Error: [^\n]*must be a constant expression",
+            "NOT_SUPPORTED",
+            "An argument that must be constant and is not is not supported by the local Athena engine",
+        ),
         (r"Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
         (r"More than one row returned by a subquery", "SUBQUERY_MULTIPLE_ROWS",
          "Scalar sub-query has returned multiple rows"),

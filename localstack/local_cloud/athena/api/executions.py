@@ -107,7 +107,7 @@ class Executions(Metadata):
             "QueryExecutionId": id_, "Query": sql.strip(), "StatementType": kind.type, "SubstatementType": kind.substatement,
             "ResultConfiguration": {**(configuration["ResultConfiguration"] if self._enforced(configuration) else given), "OutputLocation": place + extension},
             "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
-            "QueryExecutionContext": {"Database": context.get("Database", "default").lower(), "Catalog": context.get("Catalog", "awsdatacatalog").lower()},
+            "QueryExecutionContext": {"Database": context.get("Database", "default").strip("`").lower(), "Catalog": context.get("Catalog", "awsdatacatalog").lower()},
             "Status": {"State": "QUEUED", "SubmissionDateTime": now()},
             "Statistics": {}, "WorkGroup": group["Name"], "EngineVersion": ENGINE,
             "_place": place, "_handler": kind.handler, "_sql": text, "_cutoff": configuration.get("BytesScannedCutoffPerQuery"),

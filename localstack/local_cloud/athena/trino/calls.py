@@ -8,13 +8,20 @@ from local_cloud.athena.errors import QueryError, syntax, unsupported
 from local_cloud.athena.trino import ordering
 from local_cloud.athena.trino.casts import coerce
 from local_cloud.athena.trino.functions import AGGREGATE_RULES, KNOWN_TO_TRINO, SCALARS, WINDOW_RULES
-from local_cloud.athena.trino.functions.special import SPECIAL, Call
+from local_cloud.athena.trino.functions.special import SPECIAL, Call, NullArgument
 from local_cloud.athena.trino.signatures import Bindings, Rule, candidates, expand, fit, substitute
-from local_cloud.athena.trino.typed import Typed, once
+from local_cloud.athena.trino.typed import Typed, null, once
 from local_cloud.athena.trino.types import BIGINT, Type, common
 
 if TYPE_CHECKING:
     from local_cloud.athena.trino.scope import Needs, Scope
+
+
+def _special(name: str, call: Call) -> Typed:
+    try:
+        return SPECIAL[name](call)
+    except NullArgument:
+        return null(call.result)
 
 
 class Calls:
@@ -128,9 +135,9 @@ class Calls:
             result = first
         if rule.template.startswith("$"):
             name, _, rest = rule.template[1:].partition(":")
-            return SPECIAL[name](Call(rule, values, result, rest, self))
+            return _special(name, Call(rule, values, result, rest, self))
         if "$regex1" in rule.template:
-            return SPECIAL["regex"](Call(rule, values, result, rule.template, self))
+            return _special("regex", Call(rule, values, result, rule.template, self))
         return once(values, rule.template, result)
 
     # -- aggregates ----------------------------------------------------------------------------------------------

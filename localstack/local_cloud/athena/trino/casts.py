@@ -37,6 +37,11 @@ def cast(value: Typed, target: Type) -> Typed:
     return once([value], template, target)
 
 
+def _digits(kind: Type) -> int:
+    """A timestamp's precision."""
+    return int(kind.args[0]) if kind.temporal and kind.args else 3
+
+
 def _plain(target: Type) -> str:
     return f"CAST({{0}} AS {duck(target)})"
 
@@ -94,8 +99,8 @@ def text_of(source: Type) -> str | None:
     if base == "time":
         return f"rtrim(strftime(DATE '2000-01-01' + {{0}}, '%H:%M:%S.') || substr(strftime(DATE '2000-01-01' + {{0}}, '%f'), 1, {source.args[0]}), '.')"
     return {
-        "timestamp": "t_tsv({0}, %d)" % (source.args[0] if source.args else 3),
-        "timestamp with time zone": "t_tzv({0}, %d)" % (source.args[0] if source.args else 3),
+        "timestamp": f"t_tsv({{0}}, {_digits(source)})",
+        "timestamp with time zone": f"t_tzv({{0}}, {_digits(source)})",
         "interval day to second": "t_dsv({0})",
         "interval year to month": "t_ymv({0})",
     }.get(base)
@@ -126,8 +131,8 @@ def _from_text(target: Type) -> str | None:
         "boolean": "t_bool({0})",
         "date": "t_date({0})",
         "time": "t_time({0})",
-        "timestamp": "t_ts({0}, %d)" % (target.args[0] if target.args else 3),
-        "timestamp with time zone": "t_tz({0}, %d)" % (target.args[0] if target.args else 3),
+        "timestamp": f"t_ts({{0}}, {_digits(target)})",
+        "timestamp with time zone": f"t_tz({{0}}, {_digits(target)})",
     }.get(base)
 
 

@@ -109,6 +109,8 @@ class Expressions(Calls):
             finally:
                 self.grouping, self.aggregates_allowed, self.windows_allowed = kept, allowed, windows
             if plain is not None and plain.sql in kept.keys:
+                if plain.type.base == "timestamp with time zone":  # grouped by its instant; Trino shows any of the zones
+                    return plain.with_sql(f"any_value({plain.sql})")
                 return plain
         return self._dispatch(node)
 

@@ -57,9 +57,9 @@ MACROS = (
     # Timestamps with time zone are (instant as UTC timestamp, zone name); a fixed offset is written +HH:MM.
     r"""t_off(z) AS (CASE WHEN z[1] = '-' THEN -1 ELSE 1 END) *
          (CAST(substr(z, 2, 2) AS INTEGER) * 60 + CAST(substr(z, 5, 2) AS INTEGER))""",
-    r"""t_local(x) AS CASE WHEN x IS NULL THEN NULL WHEN x.z = 'UTC' THEN x.t
-       WHEN x.z[1] IN ('+', '-') THEN x.t + to_minutes(t_off(x.z))
-       ELSE timezone(x.z, timezone('UTC', x.t)) END""",
+    r"""t_local(x) AS CASE WHEN x IS NULL THEN NULL WHEN x.z = 'UTC' THEN CAST(x.t AS TIMESTAMP)
+       WHEN x.z[1] IN ('+', '-') THEN CAST(x.t AS TIMESTAMP) + to_minutes(t_off(x.z))
+       ELSE timezone(x.z, timezone('UTC', CAST(x.t AS TIMESTAMP))) END""",
     r"""t_zone(z) AS CASE WHEN z IN ('UTC', 'Z', '+00:00', 'GMT', 'Etc/UTC', 'UT', 'Zulu', '+00') THEN 'UTC'
        WHEN regexp_full_match(z, '[+-]\d{2}:\d{2}') THEN z WHEN regexp_full_match(z, '[+-]\d{2}') THEN z || ':00'
        WHEN regexp_full_match(z, '[+-]\d{4}') THEN z[1:3] || ':' || z[4:5]
@@ -100,6 +100,10 @@ MACROS = (
     r"""t_substr3(s, i, n) AS CASE WHEN s IS NULL OR i IS NULL OR n IS NULL THEN NULL
          WHEN i = 0 OR n <= 0 OR -i > length(s) THEN ''
          WHEN i > 0 THEN substr(s, i, n) ELSE substr(s, length(s) + i + 1, n) END""",
+    # Java keeps the sharp s, DuckDB makes it a capital one.
+    """t_upper(x) AS CASE WHEN contains(x, 'ß') THEN
+         array_to_string(list_transform(string_split(x, 'ß'), lambda e: upper(e)), 'ß') ELSE upper(x) END""",
+    """t_finite(x) AS CASE WHEN isfinite(x) THEN x END""",
     # Java's whitespace, which includes what Unicode calls White_Space.
     r"""t_trim(x) AS regexp_replace(regexp_replace(x, '^[\s\x0b\p{Z}]+', ''), '[\s\x0b\p{Z}]+$', '')""",
     r"""t_ltrim(x) AS regexp_replace(x, '^[\s\x0b\p{Z}]+', '')""",

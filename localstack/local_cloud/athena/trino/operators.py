@@ -175,7 +175,26 @@ def comparison(operator: str, a: Typed, b: Typed) -> Typed:
         return _arrays(operator, x, y)
     if kind.base in ("row", "array", "map") and operator not in ("IS DISTINCT FROM", "IS NOT DISTINCT FROM"):
         raise QueryError("NOT_SUPPORTED", f"{operator} of {kind} is not supported by the local Athena engine")
+    if kind.base in ("double", "real"):
+        return _floats(operator, x, y)
     return once([x, y], f"({comparable('{0}', kind)} {operator} {comparable('{1}', kind)})", BOOLEAN)
+
+
+def _floats(operator: str, a: Typed, b: Typed) -> Typed:
+    """Doubles: to Trino NaN equals nothing and has no order, to DuckDB it equals itself and is the greatest."""
+    left, right = not a.constant, not b.constant  # a literal is no NaN
+    text = f"({{0}} {operator} {{1}})"
+    if operator in (">", ">=") and left:
+        text = f"({text} AND NOT isnan({{0}}))"
+    elif operator in ("<", "<=") and right:
+        text = f"({text} AND NOT isnan({{1}}))"
+    elif operator == "=" and left and right:
+        text = f"({text} AND NOT isnan({{0}}))"
+    elif operator == "<>" and left and right:
+        text = f"({text} OR isnan({{0}}))"
+    if operator in ("<=", ">=") and left and right:
+        text = f"({text} AND NOT isnan({{0}}) AND NOT isnan({{1}}))"
+    return once([a, b], text, BOOLEAN)
 
 
 def comparable(sql: str, kind: Type) -> str:

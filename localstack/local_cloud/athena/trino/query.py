@@ -65,6 +65,8 @@ class Queries(Relations):
             raise unsupported("LATERAL VIEW", position(lateral, self.sql))
         source, scope = self.from_clause(node, parent)
         where = ""
+        if not node.expressions:
+            raise syntax("mismatched input: SELECT without columns", position(node, self.sql))
         if node.args.get("where"):
             with self.needs.into_always():
                 condition = self.expressions(scope).boolean(node.args["where"].this, "WHERE")
@@ -243,7 +245,11 @@ class Queries(Relations):
                     position(item, self.sql),
                 )
             keys.add(value.sql)
-            return value.sql
+            if value.type.base == "timestamp with time zone" and any(
+                group.args.get(n) for n in ("grouping_sets", "cube", "rollup")
+            ):
+                raise unsupported("GROUPING SETS over timestamp with time zone", position(item, self.sql))
+            return ordering.key(value) if value.type.base == "timestamp with time zone" else value.sql
 
         def element(item: exp.Expr) -> str:
             if isinstance(item, (exp.Cube, exp.Rollup, exp.GroupingSets)):
@@ -287,9 +293,9 @@ class Queries(Relations):
             if place is not None:
                 # Ordered by the output itself, not by evaluating its expression a second time.
                 self.needs.always.update(fields[place].needs)
-                parts.append(
-                    f"{ordering.key(Typed(texts[place], fields[place].type))} {ordering.direction(item)}"
-                )
+                value = Typed(texts[place], fields[place].type)
+                key = ordering.key(value)
+                parts.append(f"{place + 1 if key == value.sql else key} {ordering.direction(item)}")
                 continue
             compiler.scope = Scope(
                 [*outputs, *kept, *[f for f in qualified if self._qualified(item.this)]], source.parent

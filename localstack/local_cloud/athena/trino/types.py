@@ -18,11 +18,11 @@ class Type:
     def __str__(self) -> str:
         if self.base == "row":
             return "row(" + ", ".join(f"{n} {t}" if n else str(t) for n, t in self.args) + ")"
-        if self.base == "timestamp with time zone":
+        if self.base == "timestamp with time zone" and self.args:
             return f"timestamp({self.args[0]}) with time zone"
         if self.base in ("varchar", "char") and self.args[0] is None:
             return self.base
-        if self.base == "decimal":
+        if self.base == "decimal" and self.args:
             return f"decimal({self.args[0]},{self.args[1]})"
         return self.base + ("(" + ", ".join(map(str, self.args)) + ")" if self.args else "")
 

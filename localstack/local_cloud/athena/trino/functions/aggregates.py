@@ -14,9 +14,12 @@ _STATISTICS = "\n".join(
     }.items()
 )
 _PAIRS = "\n".join(
-    f"{name}(double, double) -> double = {name}({{0}}, {{1}})@"
-    for name in ("corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept")
-)
+    f"{name}(double, double) -> double = {template.format(f'{name}({{0}}, {{1}})@')}"
+    for name, template in {
+        "corr": "t_finite({})", "covar_pop": "{}", "covar_samp": "{}", "regr_slope": "t_finite({})",
+        "regr_intercept": "t_finite({})",
+    }.items()
+)  # fmt: skip
 
 AGGREGATES = (
     r"""

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from local_cloud.athena.trino.calls import Calls
 
 
+class NullArgument(Exception):
+    """An argument that must be literal is NULL, and so is the result."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One call: its rule, the fitted arguments, the result type and what follows the handler's name in the table."""
@@ -46,6 +50,8 @@ class Call:
         value = self.args[place]
         if not value.constant:
             raise unsupported(f"{self.rule.name}() with a {what} that is no literal")
+        if value.literal is None:
+            raise NullArgument
         return value.literal
 
 

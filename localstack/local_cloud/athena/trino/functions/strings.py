@@ -5,7 +5,7 @@ https://trino.io/docs/current/functions/string.html, .../regexp.html, .../json.h
 
 STRINGS = r"""
 lower(varchar) -> varchar = lower({0})
-upper(varchar) -> varchar = upper({0})
+upper(varchar) -> varchar = t_upper({0})
 length|char_length|character_length(varchar) -> bigint = CAST(length({0}) AS BIGINT)
 length(varbinary) -> bigint = CAST(octet_length({0}) AS BIGINT)
 reverse(varchar) -> varchar = array_to_string(list_reverse(string_split({0}, '')), '')
