@@ -98,7 +98,7 @@ class Run:
                 for i, (text, n) in enumerate(zip(shown, names, strict=True))
             )
             rows = bound.connection.execute(
-                f"COPY (SELECT {columns} FROM ({bound.sql}) AS q) TO {quote(str(file))} "  # noqa: S608
+                f"COPY (SELECT {columns} FROM ({bound.sql}) AS q) TO {quote(str(file))} "
                 f"(FORMAT csv, HEADER {str(unique).lower()}, FORCE_QUOTE *, NULLSTR '')"
             ).fetchone()[0]
             self.job.check()

@@ -101,7 +101,8 @@ class Planner:
             }
         )
         typed = ", ".join(
-            f"{partition_value(f'__v{i}', k.type, k.name)} AS {identifier(k.name)}" for i, k in enumerate(keys)
+            f"{partition_value(f'__v{i}', k.type, k.name)} AS {identifier(k.name)}"
+            for i, k in enumerate(keys)
         )
         text = f"SELECT __place FROM (SELECT __place, {typed} FROM pruned) AS p WHERE {' AND '.join(f'({x})' for x in scan.predicates)} ORDER BY __place"
         self.connection.register("pruned", data)
@@ -190,7 +191,9 @@ class Planner:
             f", {partition_value(f'__v{i}', k.type, k.name)} AS {identifier(k.name)}"
             for i, k in enumerate(keys)
         )
-        statement = f"CREATE TEMP TABLE {name} AS SELECT __file, __uri AS {identifier(PATH)}{typed} FROM listed"
+        statement = (
+            f"CREATE TEMP TABLE {name} AS SELECT __file, __uri AS {identifier(PATH)}{typed} FROM listed"
+        )
         self.connection.register("listed", data)
         try:
             for macro in needed_by(statement):

@@ -84,7 +84,7 @@ class State:
         order, compare = ("DESC", "<") if newest_first else ("ASC", ">")
         with self._lock:
             rows = self._db.execute(
-                f"SELECT seq, body FROM records WHERE kind = ? AND (? IS NULL OR tag = ?) AND (? IS NULL OR seq {compare} ?) "  # noqa: S608
+                f"SELECT seq, body FROM records WHERE kind = ? AND (? IS NULL OR tag = ?) AND (? IS NULL OR seq {compare} ?) "
                 f"ORDER BY seq {order} LIMIT ?",
                 (kind, tag, tag, before, before, limit),
             ).fetchall()

@@ -151,7 +151,7 @@ def _write(
             parts.append(f"{shown} AS {identifier(name)}")
         else:
             items.append(f"{_file_value(text, kind, target.format)} AS {identifier(name)}")
-    sql = f"SELECT {', '.join(items + parts)} FROM ({bound.sql}) AS q"  # noqa: S608
+    sql = f"SELECT {', '.join(items + parts)} FROM ({bound.sql}) AS q"
     bound.lock(sql, paths=[str(folder)], folders=[str(folder) + "/"])
     options, suffix = _copy_options(target)
     if target.keys:

@@ -30,7 +30,7 @@ def footer(file: "DataFile") -> Footer:
     """
     import os
 
-    return _footer(file.path, file.size, os.stat(file.path).st_mtime_ns, file.uri)  # noqa: PTH116
+    return _footer(file.path, file.size, os.stat(file.path).st_mtime_ns, file.uri)
 
 
 @lru_cache(maxsize=20_000)
@@ -103,7 +103,7 @@ _TARGET = {"tinyint": 1, "smallint": 2, "integer": 3, "bigint": 4}
 _SAME = {"bool": "boolean", "date32[day]": "date", "float": "real", "double": "double"}
 
 
-def convert(arrow: Any, sql: str, kind: Type) -> str | None:  # noqa: PLR0911 - one return a family of types
+def convert(arrow: Any, sql: str, kind: Type) -> str | None:
     """``sql`` of the file's type as the declared type, or None where Athena calls the file malformed."""
     import pyarrow as pa
 

@@ -7,7 +7,18 @@ from sqlglot import exp
 from local_cloud.athena.errors import QueryError, syntax, unsupported
 from local_cloud.athena.trino import ordering
 from local_cloud.athena.trino.casts import coerce
-from local_cloud.athena.trino.functions import AGGREGATE_RULES, KNOWN_TO_TRINO, SCALARS, WINDOW_RULES
+from local_cloud.athena.trino.functions import (
+    AGGREGATE_RULES,
+    KNOWN_TO_TRINO,
+    SCALARS,
+    WINDOW_RULES,
+    collections,
+    dates,
+    generic,
+    json,
+    numbers,
+    texts,
+)
 from local_cloud.athena.trino.functions.special import SPECIAL, Call, NullArgument
 from local_cloud.athena.trino.signatures import Bindings, Rule, candidates, expand, fit, substitute
 from local_cloud.athena.trino.typed import Typed, null, once
@@ -15,6 +26,10 @@ from local_cloud.athena.trino.types import BIGINT, Type, common
 
 if TYPE_CHECKING:
     from local_cloud.athena.trino.scope import Needs, Scope
+
+
+HANDLERS = (collections, dates, generic, json, numbers, texts)
+"""The modules whose handlers are registered by being imported."""
 
 
 def _special(name: str, call: Call) -> Typed:

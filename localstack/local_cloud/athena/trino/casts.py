@@ -46,7 +46,7 @@ def _plain(target: Type) -> str:
     return f"CAST({{0}} AS {duck(target)})"
 
 
-def _template(source: Type, target: Type) -> str | None:  # noqa: PLR0911
+def _template(source: Type, target: Type) -> str | None:
     """The cast's text with ``{0}`` for the value, or None where Trino has none."""
     if target.base == "json":
         return to_json(source)

@@ -97,7 +97,7 @@ def _checked(value: str, kind: Type, pattern: str) -> Typed:
 
 def _valid(value: str, name: str) -> str:
     """``2020-1-5 3:04`` in ISO's digits; raises INVALID_LITERAL for a day that is none."""
-    numbers = [int(n) for n in re.findall(r"\d+", value.split(".")[0])]
+    numbers = [int(n) for n in re.findall(r"\d+", value.split(".", maxsplit=1)[0])]
     try:
         moment = datetime(*numbers)  # type: ignore[arg-type]
     except ValueError as error:
@@ -120,7 +120,9 @@ def _timestamp(value: str) -> Typed:
     zoned = bool((found[2] or "").strip())
     kind = Type("timestamp with time zone" if zoned else "timestamp", (digits,))
     if not zoned:
-        return Typed(f"CAST({quote(_valid(value.strip(), 'timestamp'))} AS TIMESTAMP)", kind, literal=value.strip())
+        return Typed(
+            f"CAST({quote(_valid(value.strip(), 'timestamp'))} AS TIMESTAMP)", kind, literal=value.strip()
+        )
     return cast(text(value), kind)
 
 

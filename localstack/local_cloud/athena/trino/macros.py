@@ -214,7 +214,9 @@ def needed_by(sql: str) -> list[str]:
 def _failing() -> frozenset[str]:
     found = {"t_fail"}
     while True:
-        more = {name for name, macro in _BY_NAME.items() if found & set(_NAME.findall(macro.split(" AS ", 1)[1]))}
+        more = {
+            name for name, macro in _BY_NAME.items() if found & set(_NAME.findall(macro.split(" AS ", 1)[1]))
+        }
         if more <= found:
             return frozenset(found)
         found |= more

@@ -2,7 +2,7 @@
 
 from local_cloud.athena.errors import QueryError, syntax
 from local_cloud.athena.trino.casts import cast, coerce
-from local_cloud.athena.trino.typed import Typed, null, once
+from local_cloud.athena.trino.typed import Typed, null, once, slots
 from local_cloud.athena.trino.types import (
     BOOLEAN,
     DAY_SECOND,
@@ -234,9 +234,9 @@ def concatenation(parts: list[Typed]) -> Typed:
         return _concat_arrays(parts)
     if all(p.type.text or p.type.base == "unknown" for p in parts):
         texts = [cast(p, VARCHAR) if p.type.base != "varchar" else p for p in parts]
-        return once(texts, "(" + " || ".join("{%d}" % i for i in range(len(texts))) + ")", VARCHAR)
+        return once(texts, "(" + " || ".join(slots(len(texts))) + ")", VARCHAR)
     if all(p.type.base == "varbinary" for p in parts):
-        return once(parts, "(" + " || ".join("{%d}" % i for i in range(len(parts))) + ")", parts[0].type)
+        return once(parts, "(" + " || ".join(slots(len(parts))) + ")", parts[0].type)
     raise mismatch("||", parts[0], parts[1])
 
 
@@ -249,7 +249,7 @@ def _concat_arrays(parts: list[Typed]) -> Typed:
         raise mismatch("||", parts[0], parts[1])
     lists = [coerce(p, array(element)) if p.type.base == "array" else
              Typed(f"[{coerce(p, element).sql}]", array(element), p.volatile) for p in parts]  # fmt: skip
-    nulls = " OR ".join("{%d} IS NULL" % i for i in range(len(lists)))
+    nulls = " OR ".join(slots(len(lists), then=" IS NULL"))
     body = "{0}"
     for i in range(1, len(lists)):
         body = f"list_concat({body}, {{{i}}})"

@@ -45,18 +45,28 @@ def null(type_: Type) -> Typed:
     return Typed(f"CAST(NULL AS {duck(type_)})", type_, literal=None)
 
 
+def slot(place: int) -> str:
+    """The placeholder of an argument in a template: ``{0}``."""
+    return "{" + str(place) + "}"
+
+
+def slots(count: int, start: int = 0, then: str = "") -> list[str]:
+    """The placeholders ``{start}`` ... ``{count - 1}``, each followed by ``then``."""
+    return [slot(i) + then for i in range(start, count)]
+
+
 def once(args: list[Typed], template: str, result: Type) -> Typed:
     """``template`` with its ``{0}``, ``{1}`` ... filled in; a volatile argument used twice is evaluated once."""
     sqls = [a.sql for a in args]
     wraps: list[tuple[str, str]] = []
     for i, argument in enumerate(args):
-        if argument.volatile and template.count("{%d}" % i) > 1:
+        if argument.volatile and template.count(slot(i)) > 1:
             name = f"v{i}"
             wraps.append((name, sqls[i]))
             sqls[i] = name
     sql = template
     for i in range(len(sqls) - 1, -1, -1):
-        sql = sql.replace("{%d}" % i, f"\0{i}\0")
+        sql = sql.replace(slot(i), f"\0{i}\0")
     for i, text in enumerate(sqls):
         sql = sql.replace(f"\0{i}\0", text)
     for name, text in wraps:

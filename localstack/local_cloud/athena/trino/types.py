@@ -97,7 +97,7 @@ _RANK = {"tinyint": 1, "smallint": 2, "integer": 3, "bigint": 4, "decimal": 5, "
 _TIME_RANK = {"date": 1, "timestamp": 2, "timestamp with time zone": 3}
 
 
-def common(a: Type, b: Type) -> Type | None:  # noqa: PLR0911 - one return a family of types
+def common(a: Type, b: Type) -> Type | None:
     """The type both coerce to (Trino's common super type), or None."""
     if a == b or b.base == "unknown":
         return a
