@@ -112,7 +112,8 @@ def main() -> int:
         counts.setdefault(case.family, Counter())[verdict] += 1
         if verdict != "pass":
             print(
-                f"{verdict:8} {case.id:16} {case.sql}\n         expected {case.error or (case.types, case.rows)}\n         got      {instead}"
+                f"{verdict:8} {case.id:16} {case.sql}\n         expected "
+                f"{case.error or (case.types, case.rows)}\n         got      {instead}"
             )
     total: Counter[str] = Counter()
     print(f"\n{'family':14}{'pass':>6}{'refused':>9}{'wrong':>7}")

@@ -12,7 +12,10 @@ from botocore.exceptions import ClientError
 from mlops_platform_tests.athena.conftest import BUCKET, Athena
 from mlops_platform_tests.fixtures_cloud import running
 
-MONSTER = "SELECT count(*) FROM UNNEST(sequence(1, 200000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 200000)) AS b(y) WHERE x % 7 = y % 5"
+MONSTER = (
+    "SELECT count(*) FROM UNNEST(sequence(1, 200000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 200000)) AS "
+    "b(y) WHERE x % 7 = y % 5"
+)
 
 
 @pytest.fixture
@@ -21,7 +24,10 @@ def group(athena: Athena) -> Iterator[str]:
     athena.client.create_work_group(
         Name=name,
         Description="tests",
-        Configuration={"ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/enforced/"}, "EnforceWorkGroupConfiguration": True},
+        Configuration={
+            "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/enforced/"},
+            "EnforceWorkGroupConfiguration": True,
+        },
         Tags=[{"Key": "k", "Value": "v"}],
     )
     yield name
@@ -30,7 +36,9 @@ def group(athena: Athena) -> Iterator[str]:
 
 def test_a_workgroup_enforces_its_place_for_results(athena: Athena, group: str) -> None:
     answer = athena("SELECT 1", WorkGroup=group)
-    assert answer.execution["ResultConfiguration"]["OutputLocation"] == f"s3://{BUCKET}/enforced/{answer.id}.csv"
+    assert (
+        answer.execution["ResultConfiguration"]["OutputLocation"] == f"s3://{BUCKET}/enforced/{answer.id}.csv"
+    )
     assert answer.execution["WorkGroup"] == group
     assert athena.client.list_query_executions(WorkGroup=group)["QueryExecutionIds"] == [answer.id]
 
@@ -38,7 +46,9 @@ def test_a_workgroup_enforces_its_place_for_results(athena: Athena, group: str) 
 def test_workgroups_are_listed_updated_and_disabled(athena: Athena, group: str) -> None:
     names = [w["Name"] for w in athena.client.list_work_groups()["WorkGroups"]]
     assert {"primary", group} <= set(names)
-    athena.client.update_work_group(WorkGroup=group, State="DISABLED", ConfigurationUpdates={"EnforceWorkGroupConfiguration": False})
+    athena.client.update_work_group(
+        WorkGroup=group, State="DISABLED", ConfigurationUpdates={"EnforceWorkGroupConfiguration": False}
+    )
     found = athena.client.get_work_group(WorkGroup=group)["WorkGroup"]
     assert (found["State"], found["Configuration"]["EnforceWorkGroupConfiguration"]) == ("DISABLED", False)
     with pytest.raises(ClientError, match="is disabled"):
@@ -58,8 +68,12 @@ def test_tags(athena: Athena, group: str) -> None:
 
 def test_the_limit_on_scanned_bytes_cancels_before_reading(athena: Athena, group: str) -> None:
     location = athena.put(f"{athena.database}/big/a.csv", b"x" * 999 + b"\n" * 10_000_001)
-    athena.client.update_work_group(WorkGroup=group, ConfigurationUpdates={"BytesScannedCutoffPerQuery": 10_000_000})
-    athena(f"CREATE EXTERNAL TABLE big (a string) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' LOCATION '{location}'")
+    athena.client.update_work_group(
+        WorkGroup=group, ConfigurationUpdates={"BytesScannedCutoffPerQuery": 10_000_000}
+    )
+    athena(
+        f"CREATE EXTERNAL TABLE big (a string) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' LOCATION '{location}'"
+    )
     answer = athena.wait(athena.start("SELECT count(*) FROM big", WorkGroup=group))
     assert (answer.state, answer.reason) == ("CANCELLED", "Bytes scanned limit was exceeded")
     assert answer.scanned > 10_000_000
@@ -68,7 +82,10 @@ def test_the_limit_on_scanned_bytes_cancels_before_reading(athena: Athena, group
 def test_a_running_query_is_really_stopped(athena: Athena) -> None:
     id_ = athena.start(MONSTER)
     deadline = time.monotonic() + 30
-    while athena.client.get_query_execution(QueryExecutionId=id_)["QueryExecution"]["Status"]["State"] == "QUEUED":
+    while (
+        athena.client.get_query_execution(QueryExecutionId=id_)["QueryExecution"]["Status"]["State"]
+        == "QUEUED"
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     time.sleep(0.3)
@@ -107,7 +124,9 @@ def test_executions_are_read_in_batches_with_statistics(athena: Athena) -> None:
     assert [q["QueryExecutionId"] for q in found["UnprocessedQueryExecutionIds"]] == ["nope"]
     statistics = answer.execution["Statistics"]
     assert statistics["TotalExecutionTimeInMillis"] >= statistics["EngineExecutionTimeInMillis"] > 0
-    timeline = athena.client.get_query_runtime_statistics(QueryExecutionId=answer.id)["QueryRuntimeStatistics"]["Timeline"]
+    timeline = athena.client.get_query_runtime_statistics(QueryExecutionId=answer.id)[
+        "QueryRuntimeStatistics"
+    ]["Timeline"]
     assert timeline["TotalExecutionTimeInMillis"] == statistics["TotalExecutionTimeInMillis"]
     with pytest.raises(ClientError, match="was not found"):
         athena.client.get_query_execution(QueryExecutionId="nope")
@@ -126,14 +145,20 @@ def test_named_queries(athena: Athena) -> None:
 
 def test_metadata_shows_the_catalog(sales: Athena) -> None:
     client = sales.client
-    assert client.list_data_catalogs()["DataCatalogsSummary"] == [{"CatalogName": "AwsDataCatalog", "Type": "GLUE"}]
+    assert client.list_data_catalogs()["DataCatalogsSummary"] == [
+        {"CatalogName": "AwsDataCatalog", "Type": "GLUE"}
+    ]
     assert client.get_data_catalog(Name="AwsDataCatalog")["DataCatalog"]["Type"] == "GLUE"
     listed = client.get_paginator("list_databases").paginate(CatalogName="AwsDataCatalog")
     assert sales.database in [d["Name"] for page in listed for d in page["DatabaseList"]]
-    table = client.get_table_metadata(CatalogName="AwsDataCatalog", DatabaseName=sales.database, TableName="sales")["TableMetadata"]
+    table = client.get_table_metadata(
+        CatalogName="AwsDataCatalog", DatabaseName=sales.database, TableName="sales"
+    )["TableMetadata"]
     assert [c["Name"] for c in table["Columns"]] == ["id", "name", "amount", "price", "missing"]
     assert table["PartitionKeys"] == [{"Name": "day", "Type": "string"}]
-    names = client.list_table_metadata(CatalogName="AwsDataCatalog", DatabaseName=sales.database, Expression="sal.*")["TableMetadataList"]
+    names = client.list_table_metadata(
+        CatalogName="AwsDataCatalog", DatabaseName=sales.database, Expression="sal.*"
+    )["TableMetadataList"]
     assert [t["Name"] for t in names] == ["sales"]
     with pytest.raises(ClientError, match="MetadataException"):
         client.get_table_metadata(CatalogName="AwsDataCatalog", DatabaseName=sales.database, TableName="nope")
@@ -150,4 +175,6 @@ def test_a_query_cut_off_by_a_crash_fails_with_the_reason(tmp_path: Path) -> Non
         user = Athena(cloud, "default")
         answer = user.wait(monster, 10)
         assert (answer.state, "restarted" in answer.reason) == ("FAILED", True)
-        assert user.read(user.client.get_query_execution(QueryExecutionId=done.id)["QueryExecution"]).rows == [["1"]]
+        assert user.read(
+            user.client.get_query_execution(QueryExecutionId=done.id)["QueryExecution"]
+        ).rows == [["1"]]

@@ -16,9 +16,13 @@ JSON = "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'"
 
 
 def test_delimited_text_knows_no_quotes_and_makes_nonsense_null(athena: Athena) -> None:
-    body = b'id,name,day,amount,flag\n1,bob,2020-01-01,1.5,TRUE\n2,"x",bad,x,no\n\n3\n4,\\N,2020-02-02,1e2,false,extra\n'
+    body = b"id,name,day,amount,flag\n1,bob,2020-01-01,1.5,TRUE\n"
+    body += b'2,"x",bad,x,no\n\n3\n4,\\N,2020-02-02,1e2,false,extra\n'
     location = athena.put(f"{athena.database}/csv/a.csv", body)
-    athena(f"CREATE EXTERNAL TABLE c (id int, name string, day date, amount decimal(10,2), flag boolean) {DELIMITED} LOCATION '{location}' {SKIP}")
+    athena(
+        f"CREATE EXTERNAL TABLE c (id int, name string, day date, amount decimal(10,2), flag boolean) "
+        f"{DELIMITED} LOCATION '{location}' {SKIP}"
+    )
     assert athena("SELECT * FROM c").rows == [
         ["1", "bob", "2020-01-01", "1.50", "true"],
         ["2", '"x"', None, None, None],
@@ -34,7 +38,10 @@ def test_delimited_text_knows_no_quotes_and_makes_nonsense_null(athena: Athena) 
 def test_gzip_is_told_by_the_name_and_counted_as_stored(athena: Athena) -> None:
     body = gzip.compress(b"1\tx\n2\ty\n")
     location = athena.put(f"{athena.database}/gz/a.csv.gz", body)
-    athena(f"CREATE EXTERNAL TABLE z (id int, name string) ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t' LOCATION '{location}'")
+    athena(
+        f"CREATE EXTERNAL TABLE z (id int, name string) ROW FORMAT DELIMITED FIELDS TERMINATED BY "
+        f"'\\t' LOCATION '{location}'"
+    )
     answer = athena("SELECT sum(id), max(name) FROM z")
     assert answer.rows == [["3", "y"]]
     assert answer.scanned == len(body)
@@ -44,7 +51,9 @@ def test_gzip_is_told_by_the_name_and_counted_as_stored(athena: Athena) -> None:
 
 def test_timestamps_and_escapes_in_text(athena: Athena) -> None:
     location = athena.put(f"{athena.database}/esc/a.csv", b"a\\,b,2020-01-02 03:04:05.678\nc\\\\d,nonsense\n")
-    athena(f"CREATE EXTERNAL TABLE e (name string, at timestamp) {DELIMITED} ESCAPED BY '\\\\' LOCATION '{location}'")
+    athena(
+        f"CREATE EXTERNAL TABLE e (name string, at timestamp) {DELIMITED} ESCAPED BY '\\\\' LOCATION '{location}'"
+    )
     assert athena("SELECT name, at FROM e").rows == [["a,b", "2020-01-02 03:04:05.678"], ["c\\d", None]]
 
 
@@ -60,7 +69,9 @@ def test_open_csv_reads_quotes(athena: Athena) -> None:
     athena(f"CREATE EXTERNAL TABLE o (id int, name string, day date) {serde} LOCATION '{location}' {SKIP}")
     assert athena("SELECT * FROM o").rows == [["1", 'b,o"b', "2020-01-01"], ["2", "plain", "1970-01-01"]]
     athena.put(f"{athena.database}/ocsv/b.csv", b"id,name,day\nx,y,1\n")
-    assert athena.failure("SELECT * FROM o").startswith("HIVE_BAD_DATA: Error parsing field value 'x' for field id")
+    assert athena.failure("SELECT * FROM o").startswith(
+        "HIVE_BAD_DATA: Error parsing field value 'x' for field id"
+    )
 
 
 def test_open_csv_refuses_a_line_break_in_quotes(athena: Athena) -> None:
@@ -70,9 +81,15 @@ def test_open_csv_refuses_a_line_break_in_quotes(athena: Athena) -> None:
 
 
 def test_json_members_match_whatever_their_case(athena: Athena) -> None:
-    body = b'{"Id":1,"tags":["a","b"],"o":{"X":1.5,"y":"z"},"m":{"k":2},"at":"2020-01-02 03:04:05"}\n{"id":2,"tags":null}\n'
+    body = (
+        b'{"Id":1,"tags":["a","b"],"o":{"X":1.5,"y":"z"},"m":{"k":2},"at":"2020-01-02 '
+        b'03:04:05"}\n{"id":2,"tags":null}\n'
+    )
     location = athena.put(f"{athena.database}/json/a.json", body)
-    athena(f"CREATE EXTERNAL TABLE j (id int, tags array<string>, o struct<x:double,y:string>, m map<string,int>, at timestamp) {JSON} LOCATION '{location}'")
+    athena(
+        f"CREATE EXTERNAL TABLE j (id int, tags array<string>, o struct<x:double,y:string>, m "
+        f"map<string,int>, at timestamp) {JSON} LOCATION '{location}'"
+    )
     assert athena("SELECT id, tags, o, o.x, m, at FROM j").rows == [
         ["1", "[a, b]", "{x=1.5, y=z}", "1.5", "{k=2}", "2020-01-02 03:04:05.000"],
         ["2", None, None, None, None, None],
@@ -85,8 +102,16 @@ def test_json_members_match_whatever_their_case(athena: Athena) -> None:
     ("properties", "where", "found"),
     [
         ("'projection.p.type'='enum','projection.p.values'='a,b,c'", "p <> 'b'", 2),
-        ("'projection.p.type'='integer','projection.p.range'='0,9','projection.p.digits'='2'", "p >= '05'", 1),
-        ("'projection.p.type'='date','projection.p.range'='2020-01-01,NOW','projection.p.format'='yyyy-MM-dd'", "p = '2020-01-05'", 1),
+        (
+            "'projection.p.type'='integer','projection.p.range'='0,9','projection.p.digits'='2'",
+            "p >= '05'",
+            1,
+        ),
+        (
+            "'projection.p.type'='date','projection.p.range'='2020-01-01,NOW','projection.p.format'='yyyy-MM-dd'",
+            "p = '2020-01-05'",
+            1,
+        ),
         ("'projection.p.type'='injected'", "p = 'b'", 1),
     ],
 )
@@ -94,7 +119,8 @@ def test_partitions_are_projected(athena: Athena, properties: str, where: str, f
     for value in ("a", "b", "c", "07", "2020-01-05"):
         athena.put(f"{athena.database}/proj/{value}/x.csv", b"1\n")
     athena(
-        f"CREATE EXTERNAL TABLE proj (v int) PARTITIONED BY (p string) {DELIMITED} LOCATION 's3://{BUCKET}/{athena.database}/proj/' "
+        f"CREATE EXTERNAL TABLE proj (v int) PARTITIONED BY (p string) {DELIMITED} LOCATION "
+        f"'s3://{BUCKET}/{athena.database}/proj/' "
         f"TBLPROPERTIES ('projection.enabled'='true',{properties},'storage.location.template'='s3://{BUCKET}/{athena.database}/proj/${{p}}/')"
     )
     answer = athena(f"SELECT p, v FROM proj WHERE {where}")

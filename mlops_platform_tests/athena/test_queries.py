@@ -6,7 +6,9 @@ from mlops_platform_tests.athena.conftest import BUCKET, Athena
 
 
 def test_a_result_has_names_types_and_a_header_row(sales: Athena) -> None:
-    answer = sales("SELECT day, count(*), sum(amount) AS total, max(price) AS price FROM sales GROUP BY 1 ORDER BY 1")
+    answer = sales(
+        "SELECT day, count(*), sum(amount) AS total, max(price) AS price FROM sales GROUP BY 1 ORDER BY 1"
+    )
     assert answer.header == ["day", "_col1", "total", "price"]
     assert answer.types == ["varchar", "bigint", "double", "decimal"]
     assert answer.rows[0] == ["2026-01-01", "5", "12.0", "4.25"]
@@ -64,7 +66,8 @@ def test_a_predicate_reaches_the_partitions_through_joins_views_and_expressions(
 
 def test_an_outer_join_prunes_only_what_it_may(sales: Athena) -> None:
     answer = sales(
-        "SELECT a.x, s.id FROM (VALUES 11, 99) AS a(x) LEFT JOIN sales s ON a.x = s.id AND s.day = '2026-01-01' ORDER BY 1"
+        "SELECT a.x, s.id FROM (VALUES 11, 99) AS a(x) LEFT JOIN sales s ON a.x = s.id AND s.day = "
+        "'2026-01-01' ORDER BY 1"
     )
     assert answer.rows == [["11", "11"], ["99", None]]
     kept = sales(
@@ -78,7 +81,8 @@ def test_files_behind_removed_partitions_are_not_opened(sales: Athena) -> None:
     sales(f"ALTER TABLE sales ADD PARTITION (day = '2026-02-01') LOCATION '{location}'")
     assert sales("SELECT count(*) FROM sales WHERE day < '2026-02-01'").rows == [["15"]]
     reason = sales.failure("SELECT count(*) FROM sales")
-    assert reason.startswith("HIVE_BAD_DATA") and "broken/a.parquet" in reason
+    assert reason.startswith("HIVE_BAD_DATA")
+    assert "broken/a.parquet" in reason
 
 
 def test_the_path_of_a_row_can_be_asked_for(sales: Athena) -> None:
@@ -93,19 +97,45 @@ def test_many_partitions_give_every_row_its_own_values(athena: Athena) -> None:
         f"LOCATION 's3://{BUCKET}/{athena.database}/many/'"
     )
     for n in range(40):
-        athena.put_parquet(f"{athena.database}/many/n={n}/d=2026-01-{n % 28 + 1:02}/a.parquet", pa.table({"v": pa.array([n], pa.int32())}))
+        athena.put_parquet(
+            f"{athena.database}/many/n={n}/d=2026-01-{n % 28 + 1:02}/a.parquet",
+            pa.table({"v": pa.array([n], pa.int32())}),
+        )
     athena("MSCK REPAIR TABLE many")
-    assert athena("SELECT count(*), sum(v - n), count(DISTINCT d), min(d) FROM many").rows == [["40", "0", "28", "2026-01-01"]]
+    assert athena("SELECT count(*), sum(v - n), count(DISTINCT d), min(d) FROM many").rows == [
+        ["40", "0", "28", "2026-01-01"]
+    ]
     assert athena("SELECT v FROM many WHERE n = 7 AND d = DATE '2026-01-08'").rows == [["7"]]
 
 
+def test_partitions_that_share_a_file_each_give_its_rows(athena: Athena) -> None:
+    location = athena.put_parquet(
+        f"{athena.database}/shared/a.parquet", pa.table({"v": pa.array([1, 2], pa.int32())})
+    )
+    athena(
+        "CREATE EXTERNAL TABLE shared (v int) PARTITIONED BY (n int) STORED AS PARQUET "
+        f"LOCATION 's3://{BUCKET}/{athena.database}/x/'"
+    )
+    partitions = " ".join(f"PARTITION (n = {n}) LOCATION '{location}'" for n in range(20))
+    athena(f"ALTER TABLE shared ADD {partitions}")
+    assert athena("SELECT count(*), sum(v), count(DISTINCT n) FROM shared").rows == [["40", "60", "20"]]
+    assert athena("SELECT n, sum(v) FROM shared WHERE n < 2 GROUP BY n ORDER BY n").rows == [
+        ["0", "3"],
+        ["1", "3"],
+    ]
+
+
 def test_files_whose_type_differs_are_converted_or_refused(athena: Athena) -> None:
-    location = athena.put_parquet(f"{athena.database}/t/a.parquet", pa.table({"a": pa.array([1], pa.int32()), "b": ["x"]}))
+    location = athena.put_parquet(
+        f"{athena.database}/t/a.parquet", pa.table({"a": pa.array([1], pa.int32()), "b": ["x"]})
+    )
     athena.put_parquet(f"{athena.database}/t/b.parquet", pa.table({"a": pa.array([2**40], pa.int64())}))
     athena(f"CREATE EXTERNAL TABLE wide (a bigint, b string) STORED AS PARQUET LOCATION '{location}'")
     assert athena("SELECT a, b FROM wide ORDER BY a").rows == [["1", "x"], [str(2**40), None]]
     athena(f"CREATE EXTERNAL TABLE wrong (a string) STORED AS PARQUET LOCATION '{location}'")
-    assert athena.failure("SELECT a FROM wrong").startswith("HIVE_BAD_DATA: Malformed Parquet file. Field a's type INT32")
+    assert athena.failure("SELECT a FROM wrong").startswith(
+        "HIVE_BAD_DATA: Malformed Parquet file. Field a's type INT32"
+    )
 
 
 def test_nested_columns_by_name(athena: Athena) -> None:
@@ -119,7 +149,8 @@ def test_nested_columns_by_name(athena: Athena) -> None:
     )
     location = athena.put_parquet(f"{athena.database}/nested/a.parquet", table)
     athena(
-        "CREATE EXTERNAL TABLE nested (s struct<x:int,y:string,z:double>, l array<struct<x:bigint,y:string>>, m map<string,int>) "
+        "CREATE EXTERNAL TABLE nested (s struct<x:int,y:string,z:double>, l "
+        "array<struct<x:bigint,y:string>>, m map<string,int>) "
         f"STORED AS PARQUET LOCATION '{location}'"
     )
     answer = athena("SELECT s, s.y, l, m, m['k'], l[1].x FROM nested WHERE s IS NOT NULL")
@@ -144,7 +175,9 @@ def test_pages_hold_at_most_what_was_asked_for(athena: Athena) -> None:
 
 
 def test_parameters_take_the_place_of_question_marks(sales: Athena) -> None:
-    answer = sales("SELECT id FROM sales WHERE day = ? AND id > ? ORDER BY 1", ExecutionParameters=["'2026-01-01'", "12"])
+    answer = sales(
+        "SELECT id FROM sales WHERE day = ? AND id > ? ORDER BY 1", ExecutionParameters=["'2026-01-01'", "12"]
+    )
     assert answer.rows == [["13"], ["14"]]
     assert "INVALID_PARAMETER_USAGE" in sales.failure("SELECT ?", ExecutionParameters=["1", "2"])
     assert "single quotes" in sales.failure("SELECT ?", ExecutionParameters=["name"])

@@ -7,12 +7,15 @@ from mlops_platform_tests.athena.conftest import BUCKET, Athena
 
 
 def test_a_view_is_stored_as_athena_stores_it(sales: Athena) -> None:
-    sales("CREATE OR REPLACE VIEW totals AS SELECT day, sum(price) AS total, avg(id) AS mean FROM sales GROUP BY day")
+    sales(
+        "CREATE OR REPLACE VIEW totals AS SELECT day, sum(price) AS total, avg(id) AS mean FROM sales GROUP BY day"
+    )
     table = sales.glue.get_table(DatabaseName=sales.database, Name="totals")["Table"]
     assert table["TableType"] == "VIRTUAL_VIEW"
     assert table["Parameters"]["presto_view"] == "true"
     text = table["ViewOriginalText"]
-    assert text.startswith("/* Presto View: ") and text.endswith(" */")
+    assert text.startswith("/* Presto View: ")
+    assert text.endswith(" */")
     definition = json.loads(base64.b64decode(text[len("/* Presto View: ") : -3]))
     assert definition["catalog"] == "awsdatacatalog"
     assert definition["schema"] == sales.database
@@ -53,7 +56,8 @@ def test_a_view_over_itself_or_a_broken_one_says_so(sales: Athena) -> None:
 
 def test_a_table_is_created_shown_and_described(athena: Athena) -> None:
     athena(
-        "CREATE EXTERNAL TABLE IF NOT EXISTS `logs` (\n  `id` int COMMENT 'the id', -- a comment\n  tags array<string>)\n"
+        "CREATE EXTERNAL TABLE IF NOT EXISTS `logs` (\n  `id` int COMMENT 'the id', -- a comment\n  "
+        "tags array<string>)\n"
         "COMMENT 'all logs' PARTITIONED BY (day date) ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t' "
         f"STORED AS TEXTFILE LOCATION 's3://{BUCKET}/logs/' TBLPROPERTIES ('skip.header.line.count'='1')"
     )
@@ -98,16 +102,23 @@ def test_create_table_as_writes_files_then_the_catalog(sales: Athena) -> None:
     place = f"s3://{BUCKET}/{sales.database}/ctas/"
     answer = sales(
         f"CREATE TABLE copy WITH (format = 'PARQUET', partitioned_by = ARRAY['day'], external_location = '{place}', "
-        "write_compression = 'ZSTD') AS SELECT id, name, CAST(ROW(id, 'x') AS row(a bigint, b varchar)) AS r, day FROM sales"
+        "write_compression = 'ZSTD') AS SELECT id, name, CAST(ROW(id, 'x') AS row(a bigint, b "
+        "varchar)) AS r, day FROM sales"
     )
     assert answer.update_count == 15
     assert sales("SELECT count(*), max(r.a) FROM copy WHERE day = '2026-01-02'").rows == [["5", "24"]]
     assert sales.lines("SHOW PARTITIONS copy") == [f"day=2026-01-0{d}" for d in (1, 2, 3)]
-    assert "HIVE_PATH_ALREADY_EXISTS" in sales.failure(f"CREATE TABLE again WITH (external_location = '{place}') AS SELECT 1 AS x")
+    assert "HIVE_PATH_ALREADY_EXISTS" in sales.failure(
+        f"CREATE TABLE again WITH (external_location = '{place}') AS SELECT 1 AS x"
+    )
     assert "MISSING_COLUMN_NAME" in sales.failure("CREATE TABLE again AS SELECT 1")
     assert "NOT_SUPPORTED" in sales.failure("CREATE TABLE again AS SELECT now() AS t")
     manifest = answer.execution["Statistics"]["DataManifestLocation"]
-    body = sales.s3.get_object(Bucket=BUCKET, Key=manifest.removeprefix(f"s3://{BUCKET}/"))["Body"].read().decode()
+    body = (
+        sales.s3.get_object(Bucket=BUCKET, Key=manifest.removeprefix(f"s3://{BUCKET}/"))["Body"]
+        .read()
+        .decode()
+    )
     assert len(body.splitlines()) == 3
     assert all(line.startswith(place + "day=") for line in body.splitlines())
 
@@ -118,12 +129,17 @@ def test_insert_adds_rows_and_partitions(sales: Athena) -> None:
     assert sales("SELECT count(*) FROM sales").rows == [["17"]]
     assert sales("SELECT name, price FROM sales WHERE day = '2026-02-01'").rows == [["new", "2.50"]]
     assert sales("SELECT count(*) FROM sales WHERE day = '2026-01-01'").rows == [["6"]]
-    assert sales.failure("INSERT INTO sales SELECT 'x', 'y', 1, 2, 3, 'd'").startswith("TYPE_MISMATCH: Insert query has mismatched")
+    assert sales.failure("INSERT INTO sales SELECT 'x', 'y', 1, 2, 3, 'd'").startswith(
+        "TYPE_MISMATCH: Insert query has mismatched"
+    )
 
 
 def test_unload_writes_files_without_a_table(sales: Athena) -> None:
     place = f"s3://{BUCKET}/{sales.database}/unloaded/"
-    sales(f"UNLOAD (SELECT id, name FROM sales WHERE name <> '(') TO '{place}' WITH (format = 'TEXTFILE', compression = 'NONE')")
+    sales(
+        f"UNLOAD (SELECT id, name FROM sales WHERE name <> '(') TO '{place}' WITH (format = "
+        f"'TEXTFILE', compression = 'NONE')"
+    )
     listed = sales.s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{sales.database}/unloaded/")["Contents"]
     body = b"".join(sales.s3.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in listed)
     assert sorted(body.decode().split())[0] == "10,n0"

@@ -69,7 +69,8 @@ def check_types(connection: Any, sql: str, expected: list[str]) -> None:
         if _normal(got) != _normal(wanted):
             raise QueryError(
                 "GENERIC_INTERNAL_ERROR",
-                f"Column {place} came out as {got} instead of {wanted}; the local engine refuses to guess. Please report the query",
+                f"Column {place} came out as {got} instead of {wanted}; the local engine refuses to "
+                f"guess. Please report the query",
             )
 
 

@@ -30,8 +30,8 @@ def projected(table: Table, expressions: list[str]) -> list[Partition]:
         )
     template = table.properties.get("storage.location.template", "")
     found = []
-    for values in itertools.product(*choices):
-        found.append(Partition(tuple(values), _location(table, template, values)))
+    for chosen in itertools.product(*choices):
+        found.append(Partition(chosen, _location(table, template, chosen)))
     return found
 
 
@@ -73,7 +73,8 @@ def _values(table: Table, name: str, kind: str, expressions: list[str]) -> Itera
         if len(values) != 1:
             raise QueryError(
                 "CONSTRAINT_VIOLATION",
-                f"For the injected projected partition column {name}, the WHERE clause must contain only static equality "
+                f"For the injected projected partition column {name}, the WHERE clause must contain "
+                f"only static equality "
                 "conditions, and at least one such condition must be present",
             )
         yield from values
@@ -91,9 +92,7 @@ _STEPS = {"YEARS": 12, "MONTHS": 1}
 
 def _format(pattern: str) -> str:
     out = ""
-    for piece in re.findall(r"'[^']*'|([A-Za-z])\1*|[^A-Za-z']+", pattern) and re.finditer(
-        r"'[^']*'|([A-Za-z])\1*|[^A-Za-z']+", pattern
-    ):
+    for piece in re.finditer(r"'[^']*'|([A-Za-z])\1*|[^A-Za-z']+", pattern):
         text = piece.group(0)
         if text[0] == "'":
             out += text[1:-1]

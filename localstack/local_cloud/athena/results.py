@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0911 - one return a kind of type
 """Results: written where Athena writes them, and read back in pages."""
 
 import json

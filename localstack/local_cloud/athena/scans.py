@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the text is SQL by purpose; names and values in it pass typed.identifier() and typed.quote()
 """From a scan to files: partitions pruned, objects listed, bytes counted, and the DuckDB text that reads them."""
 
 from dataclasses import dataclass, field
@@ -104,7 +105,10 @@ class Planner:
             f"{partition_value(f'__v{i}', k.type, k.name)} AS {identifier(k.name)}"
             for i, k in enumerate(keys)
         )
-        text = f"SELECT __place FROM (SELECT __place, {typed} FROM pruned) AS p WHERE {' AND '.join(f'({x})' for x in scan.predicates)} ORDER BY __place"
+        text = (
+            f"SELECT __place FROM (SELECT __place, {typed} FROM pruned) AS p WHERE "
+            f"{' AND '.join(f'({x})' for x in scan.predicates)} ORDER BY __place"
+        )
         self.connection.register("pruned", data)
         try:
             for statement in needed_by(text):
@@ -202,9 +206,12 @@ class Planner:
         finally:
             self.connection.unregister("listed")
         extra = [f"m.{identifier(k.name)}" for k in keys] + ([f"m.{identifier(PATH)}"] if uses_path else [])
+        # Two partitions may share a file: it is read once, and the join gives its rows to each.
+        unique = list({f.path: f for f in plan.files}.values())
         arms = [
-            f"SELECT {', '.join([body, *extra]) if body else ', '.join(extra)} FROM {source} JOIN {name} AS m ON f.filename = m.__file"
-            for body, source in reader.arms(plan.files, plan.scan.table, columns)
+            f"SELECT {', '.join([body, *extra]) if body else ', '.join(extra)} FROM {source} JOIN "
+            f"{name} AS m ON f.filename = m.__file"
+            for body, source in reader.arms(unique, plan.scan.table, columns)
         ]
         return "(" + " UNION ALL ".join(arms) + ")"
 

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the texts put in are constants
 """What Athena keeps, in one SQLite file: kinds of records by id, written through before they are acknowledged."""
 
 import json
@@ -84,7 +85,8 @@ class State:
         order, compare = ("DESC", "<") if newest_first else ("ASC", ">")
         with self._lock:
             rows = self._db.execute(
-                f"SELECT seq, body FROM records WHERE kind = ? AND (? IS NULL OR tag = ?) AND (? IS NULL OR seq {compare} ?) "
+                f"SELECT seq, body FROM records WHERE kind = ? AND (? IS NULL OR tag = ?) AND (? IS "
+                f"NULL OR seq {compare} ?) "
                 f"ORDER BY seq {order} LIMIT ?",
                 (kind, tag, tag, before, before, limit),
             ).fetchall()

@@ -71,6 +71,8 @@ def kind_of(sql: str) -> Kind:
             return kind
     first = text.split(None, 1)[0] if text else "<EOF>"
     raise syntax(
-        f"mismatched input '{first}'. Expecting: 'ALTER', 'CREATE', 'DEALLOCATE', 'DESCRIBE', 'DROP', 'EXECUTE', 'EXPLAIN', "
-        "'INSERT', 'MSCK', 'PREPARE', 'SHOW', 'UNLOAD', <query>", (1, 1),
-    )  # fmt: skip
+        f"mismatched input '{first}'. Expecting: 'ALTER', 'CREATE', 'DEALLOCATE', 'DESCRIBE', 'DROP', "
+        f"'EXECUTE', 'EXPLAIN', "
+        "'INSERT', 'MSCK', 'PREPARE', 'SHOW', 'UNLOAD', <query>",
+        (1, 1),
+    )

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the text is SQL by purpose; names and values in it pass typed.identifier() and typed.quote()
 """CREATE TABLE AS, INSERT INTO and UNLOAD: new files first, catalog second."""
 
 import re
@@ -7,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from local_cloud.athena import results
+from local_cloud.athena import results, targets
 from local_cloud.athena.catalog import Table
 from local_cloud.athena.compiled import Bound
-from local_cloud.athena.ddl.create import FORMATS
 from local_cloud.athena.ddl.definitions import register
 from local_cloud.athena.ddl.tokens import Reader
 from local_cloud.athena.errors import QueryError, syntax, unsupported
 from local_cloud.athena.outcome import Outcome
 from local_cloud.athena.scans import split_uri
+from local_cloud.athena.targets import Target
 from local_cloud.athena.trino.casts import cast, text_of
 from local_cloud.athena.trino.typed import Typed, identifier, quote
-from local_cloud.athena.trino.types import Type, coercible, hive_name
+from local_cloud.athena.trino.types import Type, coercible
 
 if TYPE_CHECKING:
     from local_cloud.athena.run import Run
@@ -31,95 +32,12 @@ NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass
-class Target:
-    """What is written: ``columns`` (name, type) in order, the last ``keys`` of them partition keys."""
-
-    columns: list[tuple[str, Type]]
-    keys: list[str]
-    format: str
-    compression: str
-    delimiter: str = "\x01"
-
-
-@dataclass
 class Written:
     """A file on disk, the folders (``day=.../``) above it and its partition's values."""
 
     path: Path
     folders: str
     values: tuple[str, ...]
-
-
-_PARQUET_CODECS = {
-    "GZIP": "gzip",
-    "SNAPPY": "snappy",
-    "ZSTD": "zstd",
-    "NONE": "uncompressed",
-    "UNCOMPRESSED": "uncompressed",
-}
-_TEXT_CODECS = {"GZIP": ("gzip", ".gz"), "ZSTD": ("zstd", ".zst"), "NONE": ("none", "")}
-
-
-def _options(reader: Reader) -> dict[str, Any]:
-    """``(format = 'PARQUET', partitioned_by = ARRAY['a', 'b'])``."""
-    found: dict[str, Any] = {}
-    reader.need("(")
-    while True:
-        name = reader.name()
-        reader.need("=")
-        if reader.words("ARRAY"):
-            reader.need("[")
-            items = [reader.string()]
-            while reader.symbol(","):
-                items.append(reader.string())
-            reader.need("]")
-            found[name] = [i.lower() for i in items]
-        elif reader.peek().kind == "string":
-            found[name] = reader.string()
-        else:
-            found[name] = reader.next().text.lower()
-        if not reader.symbol(","):
-            break
-    reader.need(")")
-    return found
-
-
-def _target(options: dict[str, Any], columns: list[tuple[str, Type]]) -> Target:
-    for name in ("bucketed_by", "bucket_count", "table_type", "is_external"):
-        if name in options and not (name == "table_type" and str(options[name]).upper() == "HIVE"):
-            raise unsupported(f"Table property {name}")
-    format_ = str(options.get("format", "PARQUET")).upper()
-    if format_ not in ("PARQUET", "TEXTFILE", "JSON"):
-        raise unsupported(f"Writing {format_}")
-    codec = str(
-        options.get("write_compression")
-        or options.get("parquet_compression")
-        or options.get("compression")
-        or "GZIP"
-    ).upper()
-    if codec not in (_PARQUET_CODECS if format_ == "PARQUET" else _TEXT_CODECS):
-        raise unsupported(f"Compression {codec} of {format_}")
-    known = {"format", "write_compression", "parquet_compression", "compression", "partitioned_by", "external_location",
-             "field_delimiter", "table_type", "compression_level"}  # fmt: skip
-    if set(options) - known or "compression_level" in options:
-        raise unsupported(
-            f"Table property {min((set(options) - known) | ({'compression_level'} & set(options)))}"
-        )
-    keys = list(options.get("partitioned_by") or [])
-    names = [n for n, _ in columns]
-    if keys and names[-len(keys) :] != keys:
-        raise syntax(
-            f"Partition keys must be the last columns in the table and in the same order as the table properties: {keys}"
-        )
-    if keys and len(keys) == len(names):
-        raise QueryError("INVALID_TABLE_PROPERTY", "Table contains only partition columns")
-    return Target(columns, keys, format_, codec, str(options.get("field_delimiter", "\x01")))
-
-
-def _storable(columns: list[tuple[str, Type]]) -> None:
-    for name, kind in columns:
-        if re.search(r"with time zone|interval|json|time\(|unknown", str(kind).replace("timestamp(", "")):
-            raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: {kind} (column {name}); cast it")
 
 
 def _named(sql: str, kind: Type, depth: int = 0) -> str:
@@ -153,7 +71,7 @@ def _write(
             items.append(f"{_file_value(text, kind, target.format)} AS {identifier(name)}")
     sql = f"SELECT {', '.join(items + parts)} FROM ({bound.sql}) AS q"
     bound.lock(sql, paths=[str(folder)], folders=[str(folder) + "/"])
-    options, suffix = _copy_options(target)
+    options, suffix = targets.copy_options(target)
     if target.keys:
         listed = ", ".join(identifier(k) for k in target.keys)
         distinct = bound.connection.execute(
@@ -180,18 +98,6 @@ def _file_value(text: str, kind: Type, format_: str) -> str:
     if template is None or kind.base == "varbinary":
         raise unsupported(f"Writing {kind} as text")
     return template.replace("{0}", text)
-
-
-def _copy_options(target: Target) -> tuple[str, str]:
-    if target.format == "PARQUET":
-        return f"FORMAT parquet, COMPRESSION {_PARQUET_CODECS[target.compression]}", ".parquet"
-    codec, suffix = _TEXT_CODECS[target.compression]
-    if target.format == "JSON":
-        return f"FORMAT json, COMPRESSION {codec}", ".json" + suffix
-    return (
-        f"FORMAT csv, HEADER false, DELIMITER {quote(target.delimiter)}, QUOTE '', ESCAPE '', NULLSTR '\\N', COMPRESSION {codec}",
-        ".txt" + suffix,
-    )
 
 
 def _found(folder: Path, suffix: str) -> list[Written]:
@@ -235,7 +141,7 @@ def create_table_as(run: "Run", sql: str) -> Outcome:
     quiet = reader.words("IF", "NOT", "EXISTS")
     database, name = reader.qualified()
     database = database or run.database
-    options = _options(reader) if reader.words("WITH") else {}
+    options = targets.options(reader) if reader.words("WITH") else {}
     if not reader.words("AS"):
         raise unsupported("CREATE TABLE without AS (Iceberg tables)")
     query = reader.rest()
@@ -253,11 +159,11 @@ def create_table_as(run: "Run", sql: str) -> Outcome:
     with run.bound(query) as bound:
         columns = [(str(f.name).lower(), f.type) for f in bound.fields]
         _check_names(columns)
-        _storable(columns)
-        target = _target(options, columns)
+        targets.check_storable(columns)
+        target = targets.target_of(options, columns)
         files, rows = _write(run, bound, target) if with_data else ([], 0)
         uris = _send(run, files, place)
-    entry = _table_input(name, place, target)
+    entry = targets.table_input(name, place, target)
     run.glue.create_table(DatabaseName=database, TableInput=entry)
     folders = {f.values: f.folders for f in files}
     inputs = [
@@ -275,26 +181,6 @@ def _check_names(columns: list[tuple[str, Type]]) -> None:
             raise QueryError("MISSING_COLUMN_NAME", f"Column name not specified at position {i + 1}")
         if names.count(name) > 1:
             raise QueryError("DUPLICATE_COLUMN_NAME", f"Column name '{name}' specified more than once")
-
-
-def _table_input(name: str, place: str, target: Target) -> Shape:
-    listed = [{"Name": n, "Type": hive_name(t)} for n, t in target.columns]
-    input_, output, serde = FORMATS["PARQUET" if target.format == "PARQUET" else "TEXTFILE"]
-    parameters = {"serialization.format": "1"}
-    if target.format == "JSON":
-        serde = "org.openx.data.jsonserde.JsonSerDe"
-    elif target.format == "TEXTFILE":
-        parameters = {"field.delim": target.delimiter, "serialization.format": target.delimiter}
-    return {
-        "Name": name, "TableType": "EXTERNAL_TABLE",
-        "PartitionKeys": [c for c in listed if c["Name"] in target.keys],
-        "Parameters": {"EXTERNAL": "TRUE", "has_encrypted_data": "false", "classification": target.format.lower()},
-        "StorageDescriptor": {
-            "Columns": [c for c in listed if c["Name"] not in target.keys], "Location": place, "InputFormat": input_,
-            "OutputFormat": output, "Compressed": False, "NumberOfBuckets": 0,
-            "SerdeInfo": {"SerializationLibrary": serde, "Parameters": parameters},
-        },
-    }  # fmt: skip
 
 
 def insert(run: "Run", sql: str) -> Outcome:
@@ -364,7 +250,8 @@ def _coerced(bound: Bound, target: Target) -> list[str]:
     ):
         raise QueryError(
             "TYPE_MISMATCH",
-            f"Insert query has mismatched column types: Table: [{', '.join(map(str, wanted))}], Query: [{', '.join(map(str, found))}]",
+            f"Insert query has mismatched column types: Table: [{', '.join(map(str, wanted))}], "
+            f"Query: [{', '.join(map(str, found))}]",
         )
     return [cast(Typed(f"q.{f.sql}", f.type), w).sql for f, w in zip(bound.fields, wanted, strict=True)]
 
@@ -385,15 +272,15 @@ def unload(run: "Run", sql: str) -> Outcome:
     reader.expect("TO")
     location = reader.string()
     reader.expect("WITH")
-    options = _options(reader)
+    options = targets.options(reader)
     reader.end()
     if "format" not in options:
         raise syntax("UNLOAD needs WITH (format = '...')")
     place = _empty(run, location)
     with run.bound(query) as bound:
         columns = [(str(f.name).lower(), f.type) for f in bound.fields]
-        _storable(columns)
+        targets.check_storable(columns)
         options.setdefault("field_delimiter", ",")
-        files, rows = _write(run, bound, _target(options, columns))
+        files, rows = _write(run, bound, targets.target_of(options, columns))
         uris = _send(run, files, place)
     return Outcome(bytes=run.bytes, rows=rows, manifest=_manifest(run, uris))

@@ -39,10 +39,16 @@ class Executions(Metadata):
                 self._finish(body, "FAILED", error.reason, error)
 
     def start_query_execution(
-        self, *, QueryString: str, ClientRequestToken: str | None = None, QueryExecutionContext: Shape | None = None,
-        ResultConfiguration: Shape | None = None, WorkGroup: str = PRIMARY, ExecutionParameters: list[str] | None = None,
+        self,
+        *,
+        QueryString: str,
+        ClientRequestToken: str | None = None,
+        QueryExecutionContext: Shape | None = None,
+        ResultConfiguration: Shape | None = None,
+        WorkGroup: str = PRIMARY,
+        ExecutionParameters: list[str] | None = None,
         ResultReuseConfiguration: Shape | None = None,
-    ) -> Shape:  # fmt: skip
+    ) -> Shape:
         """Queues a statement. The same ClientRequestToken with the same request gives the same id.
 
         Raises:
@@ -104,14 +110,28 @@ class Executions(Metadata):
             else ".txt"
         )
         body: Shape = {
-            "QueryExecutionId": id_, "Query": sql.strip(), "StatementType": kind.type, "SubstatementType": kind.substatement,
-            "ResultConfiguration": {**(configuration["ResultConfiguration"] if self._enforced(configuration) else given), "OutputLocation": place + extension},
+            "QueryExecutionId": id_,
+            "Query": sql.strip(),
+            "StatementType": kind.type,
+            "SubstatementType": kind.substatement,
+            "ResultConfiguration": {
+                **(configuration["ResultConfiguration"] if self._enforced(configuration) else given),
+                "OutputLocation": place + extension,
+            },
             "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
-            "QueryExecutionContext": {"Database": context.get("Database", "default").strip("`").lower(), "Catalog": context.get("Catalog", "awsdatacatalog").lower()},
+            "QueryExecutionContext": {
+                "Database": context.get("Database", "default").strip("`").lower(),
+                "Catalog": context.get("Catalog", "awsdatacatalog").lower(),
+            },
             "Status": {"State": "QUEUED", "SubmissionDateTime": now()},
-            "Statistics": {}, "WorkGroup": group["Name"], "EngineVersion": ENGINE,
-            "_place": place, "_handler": kind.handler, "_sql": text, "_cutoff": configuration.get("BytesScannedCutoffPerQuery"),
-        }  # fmt: skip
+            "Statistics": {},
+            "WorkGroup": group["Name"],
+            "EngineVersion": ENGINE,
+            "_place": place,
+            "_handler": kind.handler,
+            "_sql": text,
+            "_cutoff": configuration.get("BytesScannedCutoffPerQuery"),
+        }
         if "Database" not in context:
             body["QueryExecutionContext"].pop("Database")
         if parameters:
@@ -130,7 +150,8 @@ class Executions(Metadata):
             location = given.get("OutputLocation") or location
         if not location:
             raise invalid(
-                "No output location provided. An output location is required either through the Workgroup result configuration "
+                "No output location provided. An output location is required either through the "
+                "Workgroup result configuration "
                 "setting or as an API input."
             )
         if not re.match(r"s3://[a-z0-9][a-z0-9.-]+", location):
@@ -164,10 +185,15 @@ class Executions(Metadata):
         statistics = body["Statistics"]
         statistics["QueryQueueTimeInMillis"] = int((started - job.queued) * 1000)
         run = Run(
-            self.cloud, self.executor, job, database=body["QueryExecutionContext"].get("Database", "default"), output=body["_place"],
-            cutoff=body["_cutoff"], parameters=list(body.get("ExecutionParameters", [])),
+            self.cloud,
+            self.executor,
+            job,
+            database=body["QueryExecutionContext"].get("Database", "default"),
+            output=body["_place"],
+            cutoff=body["_cutoff"],
+            parameters=list(body.get("ExecutionParameters", [])),
             prepared=PreparedStatements(self, body["WorkGroup"]),
-        )  # fmt: skip
+        )
         state, reason, failure = "SUCCEEDED", None, None
         try:
             job.check()
@@ -190,11 +216,14 @@ class Executions(Metadata):
             state, reason = "FAILED", failure.reason
         engine_ms = int((time.monotonic() - started) * 1000)
         statistics |= {
-            "EngineExecutionTimeInMillis": engine_ms, "DataScannedInBytes": run.bytes, "ServicePreProcessingTimeInMillis": 0,
-            "ServiceProcessingTimeInMillis": 0, "QueryPlanningTimeInMillis": 0,
+            "EngineExecutionTimeInMillis": engine_ms,
+            "DataScannedInBytes": run.bytes,
+            "ServicePreProcessingTimeInMillis": 0,
+            "ServiceProcessingTimeInMillis": 0,
+            "QueryPlanningTimeInMillis": 0,
             "TotalExecutionTimeInMillis": engine_ms + statistics["QueryQueueTimeInMillis"],
             "ResultReuseInformation": {"ReusedPreviousResult": False},
-        }  # fmt: skip
+        }
         self._finish(body, state, reason, failure)
 
     def _progress(self, body: Shape) -> None:
@@ -233,8 +262,11 @@ class Executions(Metadata):
                 status["StateChangeReason"] = reason
             if failure is not None:
                 status["AthenaError"] = {
-                    "ErrorCategory": failure.category, "ErrorType": failure.error_type, "Retryable": False, "ErrorMessage": failure.reason,
-                }  # fmt: skip
+                    "ErrorCategory": failure.category,
+                    "ErrorType": failure.error_type,
+                    "Retryable": False,
+                    "ErrorMessage": failure.reason,
+                }
             self.state.put("execution", body["QueryExecutionId"], body, body["WorkGroup"])
 
     def stop_query_execution(self, *, QueryExecutionId: str) -> Shape:
@@ -260,9 +292,14 @@ class Executions(Metadata):
         """Those found, and the ids of those not."""
         found = {i: self.state.get("execution", i) for i in QueryExecutionIds}
         missing = [
-            {"QueryExecutionId": i, "ErrorCode": "INVALID_QUERY_EXECUTION_ID", "ErrorMessage": f"QueryExecution {i} was not found"}
-            for i, q in found.items() if q is None
-        ]  # fmt: skip
+            {
+                "QueryExecutionId": i,
+                "ErrorCode": "INVALID_QUERY_EXECUTION_ID",
+                "ErrorMessage": f"QueryExecution {i} was not found",
+            }
+            for i, q in found.items()
+            if q is None
+        ]
         return {
             "QueryExecutions": [_public(q) for q in found.values() if q],
             "UnprocessedQueryExecutionIds": missing,
@@ -282,8 +319,14 @@ class Executions(Metadata):
         if body["Status"]["State"] not in TERMINAL:
             raise invalid(f"Query {QueryExecutionId} has not yet finished")
         s = body["Statistics"]
-        times = ("QueryQueueTimeInMillis", "EngineExecutionTimeInMillis", "TotalExecutionTimeInMillis", "QueryPlanningTimeInMillis",
-                 "ServicePreProcessingTimeInMillis", "ServiceProcessingTimeInMillis")  # fmt: skip
+        times = (
+            "QueryQueueTimeInMillis",
+            "EngineExecutionTimeInMillis",
+            "TotalExecutionTimeInMillis",
+            "QueryPlanningTimeInMillis",
+            "ServicePreProcessingTimeInMillis",
+            "ServiceProcessingTimeInMillis",
+        )
         return {
             "QueryRuntimeStatistics": {
                 "Timeline": {n: s.get(n, 0) for n in times},

@@ -98,9 +98,15 @@ class Metadata(Saved):
         return {"Database": self._database(found)}
 
     def list_table_metadata(
-        self, *, CatalogName: str, DatabaseName: str, Expression: str | None = None, NextToken: str | None = None, MaxResults: int = 50,
+        self,
+        *,
+        CatalogName: str,
+        DatabaseName: str,
+        Expression: str | None = None,
+        NextToken: str | None = None,
+        MaxResults: int = 50,
         WorkGroup: str | None = None,
-    ) -> Shape:  # fmt: skip
+    ) -> Shape:
         """``Expression``: a regular expression over table names. Raises: MetadataException, InvalidRequestException."""
         del WorkGroup
         arguments: Shape = {"DatabaseName": DatabaseName, "MaxResults": MaxResults}

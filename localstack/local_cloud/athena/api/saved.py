@@ -16,15 +16,22 @@ class Saved(Workgroups):
     """Queries kept for later."""
 
     def create_named_query(
-        self, *, Name: str, Database: str, QueryString: str, Description: str = "", ClientRequestToken: str | None = None,
+        self,
+        *,
+        Name: str,
+        Database: str,
+        QueryString: str,
+        Description: str = "",
+        ClientRequestToken: str | None = None,
         WorkGroup: str = PRIMARY,
-    ) -> Shape:  # fmt: skip
+    ) -> Shape:
         """Raises: InvalidRequestException."""
         self.workgroup(WorkGroup)
         id_ = str(uuid.uuid4())
-        if ClientRequestToken is not None:
-            if not self.state.add("named-token", ClientRequestToken, {"id": id_}):
-                return {"NamedQueryId": (self.state.get("named-token", ClientRequestToken) or {})["id"]}
+        if ClientRequestToken is not None and not self.state.add(
+            "named-token", ClientRequestToken, {"id": id_}
+        ):
+            return {"NamedQueryId": (self.state.get("named-token", ClientRequestToken) or {})["id"]}
         body = {
             "NamedQueryId": id_,
             "Name": Name,

@@ -9,8 +9,14 @@ from local_cloud.errors import ServiceError
 
 ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 PRIMARY = "primary"
-_UNSUPPORTED = ("ExecutionRole", "CustomerContentEncryptionConfiguration", "AdditionalConfiguration", "IdentityCenterConfiguration",
-                "ManagedQueryResultsConfiguration", "QueryResultsS3AccessGrantsConfiguration")  # fmt: skip
+_UNSUPPORTED = (
+    "ExecutionRole",
+    "CustomerContentEncryptionConfiguration",
+    "AdditionalConfiguration",
+    "IdentityCenterConfiguration",
+    "ManagedQueryResultsConfiguration",
+    "QueryResultsS3AccessGrantsConfiguration",
+)
 MIN_CUTOFF = 10_000_000
 
 

@@ -1,7 +1,9 @@
+# ruff: noqa: PLR0911 - one return a kind of type
 """Parquet: columns by name whatever their case, converted to the declared type where Athena converts."""
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local_cloud.athena.errors import QueryError
@@ -19,7 +21,6 @@ class Footer(NamedTuple):
     schema: Any
     key: str
     bytes: dict[str, int]
-    timestamps: frozenset[str]
 
 
 def footer(file: "DataFile") -> Footer:
@@ -28,9 +29,7 @@ def footer(file: "DataFile") -> Footer:
     Raises:
         QueryError: HIVE_BAD_DATA.
     """
-    import os
-
-    return _footer(file.path, file.size, os.stat(file.path).st_mtime_ns, file.uri)
+    return _footer(file.path, file.size, Path(file.path).stat().st_mtime_ns, file.uri)
 
 
 @lru_cache(maxsize=20_000)
@@ -53,7 +52,7 @@ def _footer(path: str, size: int, changed: int, uri: str) -> Footer:
             chunk = rows.column(number)
             root = chunk.path_in_schema.split(".")[0].lower()
             sizes[root] = sizes.get(root, 0) + chunk.total_compressed_size
-    return Footer(schema, schema.remove_metadata().to_string(), sizes, frozenset())
+    return Footer(schema, schema.remove_metadata().to_string(), sizes)
 
 
 class ParquetReader:
@@ -92,7 +91,8 @@ def _column(schema: Any, column: "Column", file: "DataFile") -> str:
     if text is None:
         raise QueryError(
             "HIVE_BAD_DATA",
-            f"Malformed Parquet file. Field {column.name}'s type {str(item.type).upper()} in parquet file {file.uri} is "
+            f"Malformed Parquet file. Field {column.name}'s type {str(item.type).upper()} in parquet "
+            f"file {file.uri} is "
             f"incompatible with type {column.type} defined in table schema",
         )
     return text

@@ -1,3 +1,4 @@
+# ruff: noqa: S608, PLR0911 - the text is SQL by purpose; names and values in it pass typed.identifier() and typed.quote()
 """Delimited text: LazySimpleSerDe (no quoting) and OpenCSVSerde.
 
 https://docs.aws.amazon.com/athena/latest/ug/lazy-simple-serde.html, .../csv-serde.html
@@ -41,7 +42,8 @@ def lines(files: "Sequence[DataFile]", compression: str, skip: int) -> str:
     """FROM item of whole lines: columns ``line`` and ``filename``."""
     listed = ", ".join(quote(f.path) for f in files)
     return (
-        f"read_csv([{listed}], columns = {{'line': 'VARCHAR'}}, delim = {quote(NEVER)}, quote = '', escape = '', header = false, "
+        f"read_csv([{listed}], columns = {{'line': 'VARCHAR'}}, delim = {quote(NEVER)}, quote = '', "
+        f"escape = '', header = false, "
         f"auto_detect = false, skip = {skip}, null_padding = true, filename = true, compression = '{compression}', "
         "max_line_size = 33554432, parallel = true) AS f"
     )
@@ -121,14 +123,18 @@ class LazyReader:
             value = f"v[{places[column.name]}]"
             value = f"nullif({value}, {null})"
             if escape:
-                bare = f"regexp_replace(replace({value}, '\x1d', {quote(delimiter)}), {quote(re.escape(escape) + '(.)')}, '\\1', 'g')"
+                bare = (
+                    f"regexp_replace(replace({value}, '\x1d', {quote(delimiter)}), "
+                    f"{quote(re.escape(escape) + '(.)')}, '\\1', 'g')"
+                )
                 value = f"replace({bare}, '\x1e', {quote(escape)})"
             parts.append(f"{scalar(value, column.type)} AS {identifier(column.name)}")
         body = ", ".join(parts) or "1 AS one"
         return [
             (
                 body,
-                f"(SELECT string_split({line}, {quote(delimiter)}) AS v, filename FROM {lines(group, how, skipped(table))}) AS f",
+                f"(SELECT string_split({line}, {quote(delimiter)}) AS v, filename FROM "
+                f"{lines(group, how, skipped(table))}) AS f",
             )
             for how, group in by_compression(files)
         ]
@@ -156,8 +162,10 @@ class OpenCsvReader:
             listed = ", ".join(quote(f.path) for f in group)
             source = (
                 f"read_csv([{listed}], columns = {{{declared}}}, delim = {quote(separator)}, quote = {quote(quote_)}, "
-                f"escape = {quote(quote_ if escape == quote_ else escape)}, header = false, auto_detect = false, skip = {skipped(table)}, "
-                f"null_padding = true, nullstr = {quote(NEVER)}, filename = true, compression = '{how}', parallel = false) AS f"
+                f"escape = {quote(quote_ if escape == quote_ else escape)}, header = false, "
+                f"auto_detect = false, skip = {skipped(table)}, "
+                f"null_padding = true, nullstr = {quote(NEVER)}, filename = true, compression = "
+                f"'{how}', parallel = false) AS f"
             )
             found.append((body or "1 AS one", source))
         return found
@@ -166,7 +174,8 @@ class OpenCsvReader:
 def _csv_value(sql: str, column: "Column") -> str:
     kind = column.type
     whole = (
-        f"CASE WHEN contains({sql}, chr(10)) THEN t_failv('HIVE_BAD_DATA: OpenCSVSerde reads no line break inside quotes "
+        f"CASE WHEN contains({sql}, chr(10)) THEN t_failv('HIVE_BAD_DATA: OpenCSVSerde reads no line "
+        f"break inside quotes "
         f"(column {column.name})') ELSE {sql} END"
     )
     if kind.text:

@@ -239,7 +239,8 @@ class Calls:
             values = [self.compile(a) for a in node.expressions]
         if any(v.sql not in keys for v in values):
             raise syntax(
-                "The arguments to GROUPING() must be expressions referenced by the GROUP BY at the associated query level"
+                "The arguments to GROUPING() must be expressions referenced by the GROUP BY at the "
+                "associated query level"
             )
         return Typed(f"CAST(GROUPING({', '.join(v.sql for v in values)}) AS BIGINT)", BIGINT)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0911 - one return a kind of type
 """Casts between Trino types, explicit and implicit, as DuckDB text."""
 
 from local_cloud.athena.errors import QueryError, syntax
@@ -97,7 +98,10 @@ def text_of(source: Type) -> str | None:
     if base in ("double", "real"):
         return "t_jd({0})"
     if base == "time":
-        return f"rtrim(strftime(DATE '2000-01-01' + {{0}}, '%H:%M:%S.') || substr(strftime(DATE '2000-01-01' + {{0}}, '%f'), 1, {source.args[0]}), '.')"
+        return (
+            f"rtrim(strftime(DATE '2000-01-01' + {{0}}, '%H:%M:%S.') || substr(strftime(DATE '2000-01-01' "
+            f"+ {{0}}, '%f'), 1, {source.args[0]}), '.')"
+        )
     return {
         "timestamp": f"t_tsv({{0}}, {_digits(source)})",
         "timestamp with time zone": f"t_tzv({{0}}, {_digits(source)})",
@@ -134,9 +138,6 @@ def _from_text(target: Type) -> str | None:
         "timestamp": f"t_ts({{0}}, {_digits(target)})",
         "timestamp with time zone": f"t_tz({{0}}, {_digits(target)})",
     }.get(base)
-
-
-_depth = ("x", "y", "w", "u", "q")
 
 
 def _variable(template: str) -> str:
@@ -215,7 +216,7 @@ def to_json(source: Type) -> str | None:
             + str(part).replace("{0}", f"({{0}}).f{i}") + " AS VARCHAR), 'null')"
             for i, ((name, _), part) in enumerate(zip(source.args, parts, strict=True), 1)
         )  # fmt: skip
-        return f"CAST('{{' || {body} || '}}' AS JSON)".replace("'{{'", "'{'").replace("'}}'", "'}'")
+        return f"CAST('{{' || {body} || '}}' AS JSON)"
     return None
 
 
@@ -255,15 +256,20 @@ def from_json(target: Type) -> str | None:
         )
         parsed = str(_from_text(target)).replace("{0}", text)
         return (
-            f"CASE WHEN {kind} = 'NULL' THEN NULL WHEN {kind} = 'BOOLEAN' THEN CAST(CAST({text} AS BOOLEAN) AS {duck(target)}) "
+            f"CASE WHEN {kind} = 'NULL' THEN NULL WHEN {kind} = 'BOOLEAN' THEN CAST(CAST({text} AS "
+            f"BOOLEAN) AS {duck(target)}) "
             f"WHEN {kind} = 'VARCHAR' THEN {parsed} WHEN {kind} = 'DOUBLE' THEN {rounded.replace('{0}', text)} "
-            f"WHEN {kind} IN ('OBJECT', 'ARRAY') THEN CAST({fail} AS {duck(target)}) ELSE CAST({text} AS {duck(target)}) END"
+            f"WHEN {kind} IN ('OBJECT', 'ARRAY') THEN CAST({fail} AS {duck(target)}) ELSE CAST({text} "
+            f"AS {duck(target)}) END"
         )
     if base == "array":
         step = from_json(target.args[0]) if target.args[0] != JSON else "{0}"
         if step is None:
             return None
-        items = f"CASE {kind} WHEN 'NULL' THEN NULL WHEN 'ARRAY' THEN json_extract({{0}}, '$[*]') ELSE [CAST({fail} AS JSON)] END"
+        items = (
+            f"CAST(CASE {kind} WHEN 'NULL' THEN NULL WHEN 'ARRAY' THEN json_extract({{0}}, '$[*]') ELSE "
+            f"[CAST({fail} AS JSON)] END AS JSON[])"
+        )
         return over_array(step, items)
     if base == "map" and target.args[0].base == "varchar":
         step = from_json(target.args[1]) if target.args[1] != JSON else "{0}"
@@ -283,7 +289,8 @@ def json_field(name: str, value: str = "{0}") -> str:
     """The member ``name`` of a JSON object, whatever its case; a template."""
     key = quote(name.lower())
     return (
-        f"json_extract({value}, '$.\"' || coalesce(list_filter(json_keys({value}), lambda k: lower(k) = {key})[1], {key})"
+        f"json_extract({value}, '$.\"' || coalesce(list_filter(json_keys({value}), lambda k: lower(k) "
+        f"= {key})[1], {key})"
         f" || '\"')"
     )
 

@@ -220,8 +220,7 @@ class Expressions(Predicates):
     # -- structure -----------------------------------------------------------------------------------------------
 
     def _on_paren(self, node: exp.Paren) -> Typed:
-        value = self.compile(node.this)
-        return value
+        return self.compile(node.this)
 
     def _on_tuple(self, node: exp.Tuple) -> Typed:
         return self.row([self.compile(item) for item in node.expressions])

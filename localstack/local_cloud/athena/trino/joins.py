@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the text is SQL by purpose; names and values in it pass typed.identifier() and typed.quote()
 """FROM without tables: joins, VALUES, UNNEST; and which predicates may prune partitions."""
 
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,10 @@ Compiled = tuple[str, list[Field]]
 
 @dataclass
 class Scan:
-    """One reading of a table under the alias ``relation``: the columns it must give, and the predicates over its partition columns (aliased ``p``)."""
+    """One reading of a table under the alias ``relation``: the columns it must give.
+
+    ``predicates`` are over its partition columns, aliased ``p``; ``glue`` those the catalog can judge itself.
+    """
 
     number: int
     table: "Table"
@@ -194,15 +198,16 @@ class Joins:
         word = f"{side} JOIN" if side else "JOIN"
         if using:
             return self._using(using, word, side, (text, left), (right_text, right), join)
+        on_ = on or exp.true()
         scope = Scope([*left, *right], parent)
         with self.needs.into_always():
-            condition = self.expressions(scope).boolean(on, "JOIN ON")
+            condition = self.expressions(scope).boolean(on_, "JOIN ON")
         if side == "":
-            self.prune(on, scope)
+            self.prune(on_, scope)
         elif side == "LEFT":
-            self.prune(on, Scope(right, None))
+            self.prune(on_, Scope(right, None))
         elif side == "RIGHT":
-            self.prune(on, Scope(left, None))
+            self.prune(on_, Scope(left, None))
         left, right = self._nullable(side, left, right)
         return f"{text} {word} {right_text} ON {condition.sql}", [*left, *right]
 

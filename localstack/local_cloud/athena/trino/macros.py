@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - SQL, laid out by its own structure
 """DuckDB macros that give Trino's meaning; created once in every query's connection."""
 
 import re

@@ -257,7 +257,7 @@ def _concat_arrays(parts: list[Typed]) -> Typed:
 
 
 def subscript(value: Typed, index: Typed) -> Typed:
-    """``value[index]``: arrays from 1 and out of bounds an error, maps by key and a missing key an error, rows by place."""
+    """``value[index]``: arrays from 1, maps by key, rows by place; what is not there is an error."""
     base = value.type.base
     if base == "array" and index.type.integral:
         return once([value, index], "t_at({0}, {1})", value.type.args[0])

@@ -124,7 +124,7 @@ class Queries(Clauses):
                     if isinstance(n, exp.Expr)
                 ),
             ]
-            inner += [n for n in node.args.get("partition_by") or []]
+            inner += list(node.args.get("partition_by") or [])
             return any(self._has_aggregate(child, names) for child in inner)
         if isinstance(node, exp.Anonymous) and str(node.this).lower() in names:  # type: ignore[operator]
             return True

@@ -1,29 +1,27 @@
+# ruff: noqa: PLR0911 - one return a kind of relation
 """FROM: tables, views, subqueries, WITH names, VALUES, UNNEST, joins; and which predicates may prune partitions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from local_cloud.athena.catalog import Catalog, Table, View
 from local_cloud.athena.errors import QueryError, syntax, unsupported
 from local_cloud.athena.trino.casts import coerce
+from local_cloud.athena.trino.joins import PATH, Compiled, Cte, Joins, Scan
 from local_cloud.athena.trino.predicates import only
 from local_cloud.athena.trino.scope import Field, Needs, Scope
 from local_cloud.athena.trino.syntax import parse, position
 from local_cloud.athena.trino.typed import Typed, identifier
 from local_cloud.athena.trino.types import VARCHAR, Type, common
 
-if TYPE_CHECKING:
-    from local_cloud.athena.catalog import Catalog, Table, View
-from local_cloud.athena.trino.joins import PATH, Compiled, Cte, Joins, Scan
-
 
 class Relations(Joins):
     """Compiles FROM clauses."""
 
-    def __init__(self, catalog: "Catalog", sql: str, database: str) -> None:
+    def __init__(self, catalog: Catalog, sql: str, database: str) -> None:
         self.catalog, self.sql, self.database = catalog, sql, database
         self.needs = Needs()
         self.scans: list[Scan] = []
@@ -121,7 +119,7 @@ class Relations(Joins):
                 f"Column alias list has {len(columns)} entries but '{alias.name}' has {len(visible)} columns available",
                 position(node, self.sql),
             )
-        names = iter(columns) if columns else iter(f.name for f in visible)  # type: ignore[arg-type]
+        names = iter(columns) if columns else iter(f.name for f in visible)
         qualifier = (alias.name.lower(),)
         return [replace(f, name=f.name if f.hidden else next(names), qualifier=qualifier) for f in fields]
 
@@ -144,10 +142,7 @@ class Relations(Joins):
         database = (node.db or self.database).lower()
         found = self.catalog.find(catalog, database, name, position(node, self.sql))
         qualifier = (catalog, database, name)
-        if not hasattr(found, "partition_keys"):
-            text, fields = self._view(found, node)  # type: ignore[arg-type]
-        else:
-            text, fields = self._scan(found)
+        text, fields = self._scan(found) if isinstance(found, Table) else self._view(found, node)
         fields = [replace(f, qualifier=qualifier) for f in fields]
         return text, self.aliased(fields, node.args.get("alias"), node)
 
@@ -168,7 +163,7 @@ class Relations(Joins):
         seen = [replace(f, sql=f"{relation}.{f.sql}", qualifier=(name,)) for f in fields]
         return f"({text}) AS {relation}", self.aliased(seen, node.args.get("alias"), node)
 
-    def _view(self, view: "View", node: exp.Table) -> Compiled:
+    def _view(self, view: View, node: exp.Table) -> Compiled:
         where = position(node, self.sql)
         key = f"{view.database}.{view.name}"
         if key in self.views:
@@ -205,14 +200,15 @@ class Relations(Joins):
         if common(f.type, kind) != kind:
             raise QueryError(
                 "VIEW_IS_STALE",
-                f"View 'awsdatacatalog.{key}' is stale or in invalid state: column [{name}] of type {f.type} projected from "
+                f"View 'awsdatacatalog.{key}' is stale or in invalid state: column [{name}] of type "
+                f"{f.type} projected from "
                 f"query view cannot be coerced to column [{name}] of type {kind} stored in view definition",
                 where,
             )
         value = coerce(Typed(f"{relation}.{f.sql}", f.type), kind)
         return replace(f, name=name, sql=value.sql, type=kind)
 
-    def _scan(self, table: "Table") -> Compiled:
+    def _scan(self, table: Table) -> Compiled:
         relation = self.name()
         scan = Scan(len(self.scans), table, relation)
         self.scans.append(scan)

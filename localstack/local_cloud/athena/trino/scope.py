@@ -16,7 +16,8 @@ class Field:
     """A column of a relation.
 
     ``qualifier`` is the relation's alias or (catalog, schema, table) path, lower case. ``origins``: the scan columns
-    whose values it has unchanged, so that a predicate on it may prune partitions. ``needs``: the scan columns read for it.
+    whose values it has unchanged, so that a predicate on it may prune partitions. ``needs``: the scan columns read
+    for it.
     """
 
     name: str | None

@@ -1,7 +1,9 @@
+# ruff: noqa: PLR0911 - one return a kind of type
 """Function rules: a one-line notation for Trino's signature and the DuckDB text that has its meaning.
 
 ``name|alias(varchar, T...) -> array(T) = template``: a single capital is a type variable (``N`` numeric, ``I``
-integral, ``O`` orderable, ``X`` anything), ``...`` repeats the last parameter, ``T=>R`` is a lambda, ``{0}`` the first argument.
+integral, ``O`` orderable, ``X`` anything), ``...`` repeats the last parameter, ``T=>R`` is a
+lambda, ``{0}`` the first argument.
 Aggregates: ``{d}`` takes DISTINCT, ``{o}`` ORDER BY, ``{i}`` IGNORE NULLS, and ``@`` FILTER and OVER.
 """
 
@@ -99,11 +101,8 @@ def fit(pattern: Type, actual: Type, bound: Bindings, *, coerce: bool) -> bool:
     if not coerce:
         return False
     target = _default(pattern)
-    return (
-        target is not None
-        and common(actual, target) is not None
-        and common(actual, target).base == target.base
-    )  # type: ignore[union-attr]
+    shared = common(actual, target) if target is not None else None
+    return shared is not None and target is not None and shared.base == target.base
 
 
 def _default(pattern: Type) -> Type | None:

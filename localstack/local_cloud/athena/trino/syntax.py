@@ -1,12 +1,12 @@
 """The parser: sqlglot's Trino grammar with every function left under its own name, for the rules to resolve."""
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
-import sqlglot
-from sqlglot import exp, tokens
+from sqlglot import exp
 from sqlglot.dialects.trino import Trino
-from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.errors import ParseError, SqlglotError
+from sqlglot.parsers.trino import TrinoParser
 
 from local_cloud.athena.errors import QueryError, syntax
 
@@ -32,9 +32,9 @@ class Raw(Trino):  # type: ignore[misc, unused-ignore]
 
     INDEX_OFFSET = 0
 
-    class Parser(Trino.Parser):
-        FUNCTIONS: dict[str, Any] = {}
-        FUNCTION_PARSERS = {k: v for k, v in Trino.Parser.FUNCTION_PARSERS.items() if k in _KEPT_PARSERS}
+    class Parser(TrinoParser):
+        FUNCTIONS: ClassVar[Any] = {}
+        FUNCTION_PARSERS = {k: v for k, v in TrinoParser.FUNCTION_PARSERS.items() if k in _KEPT_PARSERS}
         FUNCTION_PARSERS.pop("LISTAGG", None)
         TYPE_LITERAL_PARSERS = dict.fromkeys(exp.DType, _typed_literal)
         VALUES_FOLLOWED_BY_PAREN = True
@@ -55,14 +55,6 @@ def position(node: exp.Expr | None, sql: str) -> tuple[int, int] | None:
         return None
     starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
     return position_at(sql, min(starts)) if starts else None
-
-
-def tokenize(sql: str) -> list[tokens.Token]:
-    """The statement's tokens; raises SYNTAX_ERROR."""
-    try:
-        return list(_RAW.tokenize(sql))
-    except TokenError as error:
-        raise syntax(f"mismatched input: {str(error).splitlines()[0]}", (1, 1)) from error
 
 
 def parse(sql: str) -> exp.Expr:
@@ -100,12 +92,9 @@ def parse(sql: str) -> exp.Expr:
         raise syntax(
             f"mismatched input: {str(error).splitlines()[0] if str(error) else 'statement'}", (1, 1)
         ) from error
-    trees = [t for t in trees if t is not None]
-    if not trees:
+    found = [t for t in trees if t is not None]
+    if not found:
         raise syntax("mismatched input '<EOF>'", (1, 1))
-    if len(trees) > 1:
+    if len(found) > 1:
         raise QueryError("INVALID_INPUT", "Only one sql statement is allowed. Got: " + sql)
-    return trees[0]
-
-
-__all__ = ["Raw", "TypedLiteral", "parse", "position", "position_at", "sqlglot", "tokenize"]
+    return found[0]

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0911 - one return a kind of type
 """Trino's types: parsing, coercion, and their names in DuckDB, Hive and the Athena API."""
 
 import re
@@ -186,9 +187,19 @@ def api_precision(type_: Type) -> tuple[int, int]:
 
 _TOKEN = re.compile(r'\s*("(?:[^"]|"")*"|[\w$]+|[<>(),:])')
 _ALIASES = {
-    "int": "integer", "float": "real", "string": "varchar", "binary": "varbinary", "long": "bigint", "short": "smallint",
-    "byte": "tinyint", "bool": "boolean", "numeric": "decimal", "dec": "decimal", "list": "array", "struct": "row",
-}  # fmt: skip
+    "int": "integer",
+    "float": "real",
+    "string": "varchar",
+    "binary": "varbinary",
+    "long": "bigint",
+    "short": "smallint",
+    "byte": "tinyint",
+    "bool": "boolean",
+    "numeric": "decimal",
+    "dec": "decimal",
+    "list": "array",
+    "struct": "row",
+}
 
 
 class _Reader:

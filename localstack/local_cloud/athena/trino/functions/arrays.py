@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule is one line of a table
 """Array, map and lambda functions.
 
 https://trino.io/docs/current/functions/array.html, .../map.html, .../lambda.html

@@ -114,7 +114,10 @@ def _map_from_entries(call: Call) -> Typed:
             "FUNCTION_NOT_FOUND", f"Unexpected parameters ({call.args[0].type}) for function map_from_entries"
         )
     kind = Type("map", (element.args[0][1], element.args[1][1]))
-    text = "CASE WHEN {0} IS NULL THEN NULL ELSE map(list_transform({0}, lambda e: e.f1), list_transform({0}, lambda e: e.f2)) END"
+    text = (
+        "CASE WHEN {0} IS NULL THEN NULL ELSE map(list_transform({0}, lambda e: e.f1), "
+        "list_transform({0}, lambda e: e.f2)) END"
+    )
     return once(call.args, text, kind)
 
 
@@ -132,7 +135,10 @@ def _map_concat(call: Call) -> Typed:
 @special("map_filter")
 def _map_filter(call: Call) -> Typed:
     kept = _named_pairs(call.args[1], "{0}")
-    text = f"CASE WHEN {{0}} IS NULL THEN NULL ELSE map_from_entries(list_filter(map_entries({{0}}), lambda e, i: ({kept})[i])) END"
+    text = (
+        f"CASE WHEN {{0}} IS NULL THEN NULL ELSE map_from_entries(list_filter(map_entries({{0}}), lambda "
+        f"e, i: ({kept})[i])) END"
+    )
     return once(call.args[:1], text, call.args[0].type)
 
 

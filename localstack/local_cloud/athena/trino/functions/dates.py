@@ -47,7 +47,10 @@ def _date_add(call: Call) -> Typed:
     delta = f"to_{step[0]}(CAST({{1}} * {step[1]} AS {kind}))"
     if value.type.base == "timestamp with time zone":
         if unit in _UNITS[:4]:
-            text = f"CASE WHEN {{0}} IS NULL OR {{1}} IS NULL THEN NULL ELSE struct_pack(t := ({{0}}).t + {delta}, z := ({{0}}).z) END"
+            text = (
+                f"CASE WHEN {{0}} IS NULL OR {{1}} IS NULL THEN NULL ELSE struct_pack(t := ({{0}}).t + "
+                f"{delta}, z := ({{0}}).z) END"
+            )
         else:
             text = f"t_atzone(t_local({{0}}) + {delta}, ({{0}}).z)"
         return once([value, amount], text, value.type)

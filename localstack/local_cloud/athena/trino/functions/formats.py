@@ -38,11 +38,32 @@ def mysql(pattern: str, *, parsing: bool) -> str:
 
 # https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html
 _JODA: tuple[tuple[str, str], ...] = (
-    (r"y{1,1}|y{3,}|Y{1,1}|Y{3,}", "%Y"), (r"yy|YY", "%y"), (r"M", "%-m"), (r"MM", "%m"), (r"MMM", "%b"), (r"M{4,}", "%B"),
-    (r"d", "%-d"), (r"dd", "%d"), (r"D", "%-j"), (r"DDD", "%j"), (r"H", "%-H"), (r"HH", "%H"), (r"h", "%-I"), (r"hh", "%I"),
-    (r"m", "%-M"), (r"mm", "%M"), (r"s", "%-S"), (r"ss", "%S"), (r"SSS", "%g"), (r"a+", "%p"), (r"E{1,3}", "%a"),
-    (r"E{4,}", "%A"), (r"e", "%u"), (r"ww", "%V"), (r"x{3,}|x", "%G"),
-)  # fmt: skip
+    (r"y{1,1}|y{3,}|Y{1,1}|Y{3,}", "%Y"),
+    (r"yy|YY", "%y"),
+    (r"M", "%-m"),
+    (r"MM", "%m"),
+    (r"MMM", "%b"),
+    (r"M{4,}", "%B"),
+    (r"d", "%-d"),
+    (r"dd", "%d"),
+    (r"D", "%-j"),
+    (r"DDD", "%j"),
+    (r"H", "%-H"),
+    (r"HH", "%H"),
+    (r"h", "%-I"),
+    (r"hh", "%I"),
+    (r"m", "%-M"),
+    (r"mm", "%M"),
+    (r"s", "%-S"),
+    (r"ss", "%S"),
+    (r"SSS", "%g"),
+    (r"a+", "%p"),
+    (r"E{1,3}", "%a"),
+    (r"E{4,}", "%A"),
+    (r"e", "%u"),
+    (r"ww", "%V"),
+    (r"x{3,}|x", "%G"),
+)
 
 
 def joda(pattern: str, *, parsing: bool) -> str:

@@ -51,7 +51,8 @@ def _json_parse(call: Call) -> Typed:
     """Objects keep no order in Trino: json_parse sorts their keys."""
     text = (
         "CASE WHEN {0} IS NULL THEN NULL WHEN NOT json_valid({0}) THEN CAST(t_failv("
-        "'INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: ''' || {0} || '''') AS JSON) ELSE CAST(py_json_sorted({0}) AS JSON) END"
+        "'INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: ''' || {0} || '''') AS JSON) ELSE "
+        "CAST(py_json_sorted({0}) AS JSON) END"
     )
     return once(call.args, text, JSON)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule is one line of a table
 """Mathematical and bitwise functions, conditionals.
 
 https://trino.io/docs/current/functions/math.html, .../bitwise.html, .../conditional.html

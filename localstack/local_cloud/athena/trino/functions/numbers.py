@@ -41,7 +41,10 @@ def _round_digits(call: Call) -> Typed:
         return once([value], f"CAST({{0}} AS {duck(kind)})", kind)
     if digits < 0:
         unit = 10**-digits
-        digits_text = f"t_div({operators.unscaled(Typed('{0}', value.type))}, CAST({unit * 10**scale} AS HUGEINT)) * {unit}"
+        digits_text = (
+            f"t_div({operators.unscaled(Typed('{0}', value.type))}, CAST({unit * 10**scale} AS HUGEINT)) "
+            f"* {unit}"
+        )
         return once([value], f"CAST(({digits_text}) AS {duck(kind)})", kind)
     return once([value], f"CAST(round({{0}}, {digits}) AS {duck(kind)})", kind)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule is one line of a table
 """String, binary, regular expression, JSON and URL functions.
 
 https://trino.io/docs/current/functions/string.html, .../regexp.html, .../json.html, .../binary.html, .../url.html

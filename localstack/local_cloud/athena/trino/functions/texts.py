@@ -139,7 +139,10 @@ def _conversion(call: Call, place: int, flags: str, width: str, digits: str | No
     if letter == "d" and kind.integral and digits is None and "-" not in flags:
         return f"format('{{:{sign}{pad}{comma}d}}', {value})"
     if letter == "f" and kind.base in ("double", "real", "decimal") and "-" not in flags:
-        return f"format('{{:{sign}{pad}{comma}.{digits or 6}f}}', CAST(round(CAST({value} AS DECIMAL(38,12)), {digits or 6}) AS DOUBLE))"
+        return (
+            f"format('{{:{sign}{pad}{comma}.{digits or 6}f}}', CAST(round(CAST({value} AS "
+            f"DECIMAL(38,12)), {digits or 6}) AS DOUBLE))"
+        )
     raise unsupported(f"format() with %{flags}{width}{letter} of {kind}")
 
 
@@ -162,5 +165,8 @@ def _url_parameter(call: Call) -> Typed:
 
     name = re.escape(call.constant(1, "name"))
     pattern = quote(rf"^[^?#]*\?(?:[^#]*&)?{name}(?:=([^&#]*))?(?:[&#]|$)")
-    text = f"CASE WHEN regexp_matches({{0}}, {pattern}) THEN url_decode(replace(regexp_extract({{0}}, {pattern}, 1), '+', '%20')) END"
+    text = (
+        f"CASE WHEN regexp_matches({{0}}, {pattern}) THEN url_decode(replace(regexp_extract({{0}}, "
+        f"{pattern}, 1), '+', '%20')) END"
+    )
     return once(call.args[:1], text, VARCHAR)

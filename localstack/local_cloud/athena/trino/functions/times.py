@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule is one line of a table
 """Date and time functions: https://trino.io/docs/current/functions/datetime.html"""
 
 _FIELDS = {

@@ -1,0 +1,130 @@
+"""What CTAS, INSERT and UNLOAD write: format, compression, partition keys, and the table that describes it."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from local_cloud.athena.ddl.create import FORMATS
+from local_cloud.athena.ddl.tokens import Reader
+from local_cloud.athena.errors import QueryError, syntax, unsupported
+from local_cloud.athena.trino.typed import quote
+from local_cloud.athena.trino.types import Type, hive_name
+
+Shape = dict[str, Any]
+
+
+@dataclass
+class Target:
+    """What is written: ``columns`` (name, type) in order, the last ``keys`` of them partition keys."""
+
+    columns: list[tuple[str, Type]]
+    keys: list[str]
+    format: str
+    compression: str
+    delimiter: str = "\x01"
+
+
+_PARQUET_CODECS = {
+    "GZIP": "gzip",
+    "SNAPPY": "snappy",
+    "ZSTD": "zstd",
+    "NONE": "uncompressed",
+    "UNCOMPRESSED": "uncompressed",
+}
+_TEXT_CODECS = {"GZIP": ("gzip", ".gz"), "ZSTD": ("zstd", ".zst"), "NONE": ("none", "")}
+
+
+def options(reader: Reader) -> dict[str, Any]:
+    """``(format = 'PARQUET', partitioned_by = ARRAY['a', 'b'])``."""
+    found: dict[str, Any] = {}
+    reader.need("(")
+    while True:
+        name = reader.name()
+        reader.need("=")
+        if reader.words("ARRAY"):
+            reader.need("[")
+            items = [reader.string()]
+            while reader.symbol(","):
+                items.append(reader.string())
+            reader.need("]")
+            found[name] = [i.lower() for i in items]
+        elif reader.peek().kind == "string":
+            found[name] = reader.string()
+        else:
+            found[name] = reader.next().text.lower()
+        if not reader.symbol(","):
+            break
+    reader.need(")")
+    return found
+
+
+def target_of(options: dict[str, Any], columns: list[tuple[str, Type]]) -> Target:
+    for name in ("bucketed_by", "bucket_count", "table_type", "is_external"):
+        if name in options and not (name == "table_type" and str(options[name]).upper() == "HIVE"):
+            raise unsupported(f"Table property {name}")
+    format_ = str(options.get("format", "PARQUET")).upper()
+    if format_ not in ("PARQUET", "TEXTFILE", "JSON"):
+        raise unsupported(f"Writing {format_}")
+    codec = str(
+        options.get("write_compression")
+        or options.get("parquet_compression")
+        or options.get("compression")
+        or "GZIP"
+    ).upper()
+    if codec not in (_PARQUET_CODECS if format_ == "PARQUET" else _TEXT_CODECS):
+        raise unsupported(f"Compression {codec} of {format_}")
+    known = {"format", "write_compression", "parquet_compression", "compression", "partitioned_by", "external_location",
+             "field_delimiter", "table_type", "compression_level"}  # fmt: skip
+    if set(options) - known or "compression_level" in options:
+        raise unsupported(
+            f"Table property {min((set(options) - known) | ({'compression_level'} & set(options)))}"
+        )
+    keys = list(options.get("partitioned_by") or [])
+    names = [n for n, _ in columns]
+    if keys and names[-len(keys) :] != keys:
+        raise syntax(
+            f"Partition keys must be the last columns in the table and in the same order as the table "
+            f"properties: {keys}"
+        )
+    if keys and len(keys) == len(names):
+        raise QueryError("INVALID_TABLE_PROPERTY", "Table contains only partition columns")
+    return Target(columns, keys, format_, codec, str(options.get("field_delimiter", "\x01")))
+
+
+def check_storable(columns: list[tuple[str, Type]]) -> None:
+    for name, kind in columns:
+        if re.search(r"with time zone|interval|json|time\(|unknown", str(kind).replace("timestamp(", "")):
+            raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: {kind} (column {name}); cast it")
+
+
+def copy_options(target: Target) -> tuple[str, str]:
+    if target.format == "PARQUET":
+        return f"FORMAT parquet, COMPRESSION {_PARQUET_CODECS[target.compression]}", ".parquet"
+    codec, suffix = _TEXT_CODECS[target.compression]
+    if target.format == "JSON":
+        return f"FORMAT json, COMPRESSION {codec}", ".json" + suffix
+    return (
+        f"FORMAT csv, HEADER false, DELIMITER {quote(target.delimiter)}, QUOTE '', ESCAPE '', NULLSTR "
+        f"'\\N', COMPRESSION {codec}",
+        ".txt" + suffix,
+    )
+
+
+def table_input(name: str, place: str, target: Target) -> Shape:
+    listed = [{"Name": n, "Type": hive_name(t)} for n, t in target.columns]
+    input_, output, serde = FORMATS["PARQUET" if target.format == "PARQUET" else "TEXTFILE"]
+    parameters = {"serialization.format": "1"}
+    if target.format == "JSON":
+        serde = "org.openx.data.jsonserde.JsonSerDe"
+    elif target.format == "TEXTFILE":
+        parameters = {"field.delim": target.delimiter, "serialization.format": target.delimiter}
+    return {
+        "Name": name, "TableType": "EXTERNAL_TABLE",
+        "PartitionKeys": [c for c in listed if c["Name"] in target.keys],
+        "Parameters": {"EXTERNAL": "TRUE", "has_encrypted_data": "false", "classification": target.format.lower()},
+        "StorageDescriptor": {
+            "Columns": [c for c in listed if c["Name"] not in target.keys], "Location": place, "InputFormat": input_,
+            "OutputFormat": output, "Compressed": False, "NumberOfBuckets": 0,
+            "SerdeInfo": {"SerializationLibrary": serde, "Parameters": parameters},
+        },
+    }  # fmt: skip
