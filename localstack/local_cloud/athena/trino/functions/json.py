@@ -67,6 +67,6 @@ def _json_array_contains(call: Call) -> Typed:
     document = _json_value(call)
     text = (
         f"CASE WHEN {{1}} IS NOT NULL AND json_type({document}) = 'ARRAY' THEN "
-        f"len(list_filter(json_extract({document}, '$[*]'), lambda e: {wanted})) > 0 END"
+        f"len(list_filter(CAST(json_extract({document}, '$[*]') AS JSON[]), lambda e: {wanted})) > 0 END"
     )
     return once(call.args, text, BOOLEAN)
