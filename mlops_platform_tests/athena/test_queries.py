@@ -64,6 +64,17 @@ def test_a_predicate_reaches_the_partitions_through_joins_views_and_expressions(
         assert answer.rows, sql
 
 
+def test_a_predicate_stops_where_rows_look_at_other_rows(sales: Athena) -> None:
+    ranked = "SELECT day, name, row_number() OVER (PARTITION BY name ORDER BY day) AS n FROM sales"
+    assert sales(f"SELECT n FROM ({ranked}) WHERE day = '2026-01-03' AND name = 'n1'").rows == [["3"]]
+    previous = "SELECT day, lag(id) OVER (PARTITION BY name ORDER BY day) AS before, name FROM sales"
+    assert sales(f"SELECT before FROM ({previous}) WHERE day = '2026-01-02' AND name = 'n1'").rows == [["11"]]
+    totals = "SELECT day, count(*) AS n FROM sales GROUP BY ROLLUP (day)"
+    assert sales(f"SELECT n FROM ({totals}) WHERE day IS NULL").rows == [["15"]]
+    first = "SELECT day, id FROM sales ORDER BY id LIMIT 6"
+    assert sales(f"SELECT id FROM ({first}) WHERE day = '2026-01-02'").rows == [["20"]]
+
+
 def test_an_outer_join_prunes_only_what_it_may(sales: Athena) -> None:
     answer = sales(
         "SELECT a.x, s.id FROM (VALUES 11, 99) AS a(x) LEFT JOIN sales s ON a.x = s.id AND s.day = "

@@ -53,11 +53,10 @@ class Clauses(Relations):
                     position(item, self.sql),
                 )
             keys.add(value.sql)
-            if value.type.base == "timestamp with time zone" and any(
-                group.args.get(n) for n in ("grouping_sets", "cube", "rollup")
-            ):
+            zoned = value.type.base == "timestamp with time zone"
+            if zoned and group.find(exp.GroupingSets, exp.Cube, exp.Rollup):
                 raise unsupported("GROUPING SETS over timestamp with time zone", position(item, self.sql))
-            return ordering.key(value) if value.type.base == "timestamp with time zone" else value.sql
+            return ordering.key(value) if zoned else value.sql
 
         def element(item: exp.Expr) -> str:
             if isinstance(item, (exp.Cube, exp.Rollup, exp.GroupingSets)):

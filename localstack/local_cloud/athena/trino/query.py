@@ -95,9 +95,24 @@ class Queries(Clauses):
         if node.args.get("order"):
             text += self.order_by(node.args["order"], fields, texts, sources, compiler, distinct)
         text += self.limits(node)
-        if limited:
+        if limited or self._looks_at_other_rows(node):
             fields = [replace(f, origins=()) for f in fields]
         return text, fields
+
+    def _looks_at_other_rows(self, node: exp.Select) -> bool:
+        """Whether removing rows beforehand would change the others: windows, and sub-totals over several groupings."""
+        group = node.args.get("group")
+        if group is not None and group.find(exp.GroupingSets, exp.Cube, exp.Rollup):
+            return True
+        clauses = [*node.expressions, *([node.args["order"]] if node.args.get("order") else [])]
+        return any(self._has_window(item) for item in clauses)
+
+    def _has_window(self, node: exp.Expr) -> bool:
+        if isinstance(node, exp.Query):
+            return False
+        return isinstance(node, exp.Window) or any(
+            self._has_window(child) for child in node.iter_expressions()
+        )
 
     def _aggregates(self, node: exp.Select, items: list[Item]) -> bool:
         from local_cloud.athena.trino.functions import AGGREGATE_RULES
