@@ -23,6 +23,7 @@ OBJECTS = int(os.environ.get("BENCH_OBJECTS", "50000"))
 NEW = 10
 DAYS = 500
 ROUNDS = 5
+RAW_BUCKET = "mlops-raw"
 
 
 def main() -> None:
@@ -47,15 +48,16 @@ def _measure() -> None:
     from mlops_platform.resources.session import current_session
 
     session = current_session()
-    source = session.provision(declaration(), seed=False).csv_source("tickets")
     s3 = session.client("s3")
     start = date(2026, 1, 1)
     days = [(start + timedelta(days=n)).isoformat() for n in range(DAYS)]
     started = time.monotonic()
+    # The old objects are there before the bucket's events are switched on.
+    s3.create_bucket(Bucket=RAW_BUCKET)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: _put(s3, source, days[n % DAYS], f"old-{n}"), range(OBJECTS)))
-    print(f"{OBJECTS:,} objects put in {time.monotonic() - started:.0f} s")
-    session.client("sqs").purge_queue(QueueUrl=source.queue_url)
+        list(pool.map(lambda n: _put(s3, days[n % DAYS], f"old-{n}"), range(OBJECTS)))
+    print(f"{OBJECTS:,} objects put in {time.monotonic() - started:.0f} s", flush=True)
+    source = session.provision(declaration(), seed=False).csv_source("tickets")
     repository = defs().get_repository_def()
     sensor = repository.get_sensor_def("tickets_events")
     seconds: dict[str, list[float]] = {"event sensor": [], "listing sensor": []}
@@ -65,7 +67,7 @@ def _measure() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         for number in range(ROUNDS):
             for n in range(NEW):
-                _put(s3, source, days[n % 2], f"new-{number}-{n}")
+                _put(s3, days[n % 2], f"new-{number}-{n}")
             _wait_for_events(session.client("sqs"), source.queue_url)
             context = dg.build_sensor_context(
                 instance=instance, cursor=cursor, repository_def=repository, resources=resources()
@@ -92,8 +94,8 @@ def _measure() -> None:
     )
 
 
-def _put(s3: Any, source: Any, day: str, name: str) -> None:
-    s3.put_object(Bucket=source.bucket, Key=f"{source.prefix}day={day}/{name}.csv", Body=b"ticket_id\n1\n")
+def _put(s3: Any, day: str, name: str) -> None:
+    s3.put_object(Bucket=RAW_BUCKET, Key=f"tickets/day={day}/{name}.csv", Body=b"ticket_id\n1\n")
 
 
 def _wait_for_events(sqs: Any, url: str) -> None:
