@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 export DAGSTER_HOME := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test bench lint format reset clean
+.PHONY: help demo dev test bench conformance lint format reset clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.local ## start the local cloud, seed it, run the whole platform once, say what was made
 	@$(BIN)/mlops demo
@@ -22,6 +22,9 @@ test: $(VENV)/.dev ## run every test
 
 bench: $(VENV)/.dev ## run the benchmarks and print their tables
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+conformance: $(VENV)/.dev ## Athena's documented cases: pass, refused, wrong per family
+	@$(BIN)/python -m mlops_platform_tests.athena.conformance_cases
 
 lint: $(VENV)/.dev ## ruff, strict types, import walls
 	@$(BIN)/ruff check .
