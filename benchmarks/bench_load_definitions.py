@@ -17,7 +17,8 @@ import importlib
 definitions = importlib.import_module(sys.argv[2]).defs()
 definitions.get_repository_def()
 usage = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({"cpu": usage.ru_utime + usage.ru_stime, "mb": usage.ru_maxrss / 1024}))
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(json.dumps({"cpu": usage.ru_utime + usage.ru_stime, "mb": int(peak.split()[1]) / 1024}))
 """
 EMPTY = """
 from pathlib import Path
