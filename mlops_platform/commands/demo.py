@@ -12,7 +12,7 @@ from mlops_platform.deployment import DeploymentError, current
 from mlops_platform.resources.session import current_session
 
 if TYPE_CHECKING:
-    pass
+    from mlops_platform.commands.materialize import Made
 
 
 EXAMPLE_QUERY = "SELECT * FROM daily_service_levels LIMIT 5"
@@ -69,7 +69,7 @@ class _step:
         click.echo(f"{time.monotonic() - self._started:.1f} s" if kind is None else "failed")
 
 
-def _report(made: "list[Any]", seconds: float, endpoint: str) -> None:
+def _report(made: "list[Made]", seconds: float, endpoint: str) -> None:
     from rich.console import Console
     from rich.table import Table
 

@@ -56,10 +56,6 @@ class AwsSession:
             self._contract = self._current_contract()
         return self._contract
 
-    def forget(self) -> None:
-        """Read the contract anew at the next use."""
-        self._contract = None
-
     def provision(self, declaration: Declaration, *, seed: bool = True) -> Contract:
         """Create what is declared and answer with the new contract. One process at a time.
 
