@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     port = os.environ.get("LOCAL_CLOUD_PORT", "4566")
     parser = argparse.ArgumentParser("local_cloud seed", description="Makes the example data.")
     add = parser.add_argument
-    add("--rows", type=_count, default=os.environ.get("MLOPS_SEED_ROWS", "10000"), help="number of tickets")
+    add("--rows", type=_count, default=_default_rows(), help="number of tickets (default 10000)")
     add("--seed", type=int, default=7, help="every value follows from it (default 7)")
     add("--start", type=date.fromisoformat, default=date(2026, 1, 1), help="first day (default 2026-01-01)")
     add("--days", type=int, default=14, help="number of days (default 14)")
@@ -138,6 +138,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--endpoint-url", default=os.environ.get("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}"))
     add("--region", default=os.environ.get("AWS_REGION", "us-east-1"))
     return parser
+
+
+def _default_rows() -> str:
+    """MLOPS_SEED_ROWS; its 0 keeps a *new* local cloud empty, and who calls this command wants rows."""
+    rows = os.environ.get("MLOPS_SEED_ROWS", "0")
+    return "10000" if rows == "0" else rows
 
 
 def _count(text: str) -> int:
