@@ -18,7 +18,7 @@ dev: $(VENV)/.local ## open the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
 test: $(VENV)/.dev ## run every test
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/.dev ## run the benchmarks and print their tables
 	@$(BIN)/python -m benchmarks $(ARGS)
