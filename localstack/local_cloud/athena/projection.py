@@ -3,45 +3,58 @@
 https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
 """
 
+import calendar
 import itertools
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
-from local_cloud.athena.catalog import Partition, Table
+from sqlglot import exp, parse_one
+
+from local_cloud.athena.catalog import Column, Partition, Table
 from local_cloud.athena.errors import QueryError, unsupported
 
 MAX_PARTITIONS = 1_000_000
+MAX_INJECTED = 1000
+Keep = Callable[[Column, Sequence[str]], Sequence[str]]
 
 
-def projected(table: Table, expressions: list[str]) -> list[Partition]:
-    """Every partition the properties describe; ``injected`` columns take their values from equality predicates.
+def is_projected(table: Table) -> bool:
+    """Whether the table's partitions are computed, whatever the catalog has registered."""
+    return bool(table.partition_keys) and table.properties.get("projection.enabled", "").lower() == "true"
+
+
+def projected(table: Table, expressions: list[str], keep: Keep) -> list[Partition]:
+    """The partitions the properties describe; ``injected`` columns take their values from equality predicates.
+
+    Args:
+        table: a table for which ``is_projected``.
+        expressions: the conjuncts a catalog could judge, in Glue's grammar.
+        keep: of one key's values those that may fulfil the query, so that only they are combined.
 
     Raises:
         QueryError: INVALID_TABLE_PROPERTY, CONSTRAINT_VIOLATION for an injected column without a value.
     """
-    choices = [list(_values(table, key.name, key.type.base, expressions)) for key in table.partition_keys]
-    total = 1
-    for values in choices:
-        total *= len(values)
+    choices = [keep(key, _values(table, key.name, expressions)) for key in table.partition_keys]
+    total = math.prod(len(values) for values in choices)
     if total > MAX_PARTITIONS:
         raise unsupported(
             f"Partition projection over {total} partitions (table {table.database}.{table.name})"
         )
-    template = table.properties.get("storage.location.template", "")
-    found = []
-    for chosen in itertools.product(*choices):
-        found.append(Partition(chosen, _location(table, template, chosen)))
-    return found
+    return [Partition(chosen, location(table, chosen)) for chosen in itertools.product(*choices)]
 
 
-def _location(table: Table, template: str, values: tuple[str, ...]) -> str:
-    if not template:
+def location(table: Table, values: tuple[str, ...]) -> str:
+    """Where a projected partition lies: ``storage.location.template`` filled in, else Hive's folders."""
+    place = table.properties.get("storage.location.template", "")
+    if not place:
         folders = "/".join(f"{k.name}={v}" for k, v in zip(table.partition_keys, values, strict=True))
         return f"{table.location.rstrip('/')}/{folders}/"
     for key, value in zip(table.partition_keys, values, strict=True):
-        template = template.replace("${" + key.name + "}", value)
-    return template if template.endswith("/") else template + "/"
+        place = place.replace("${" + key.name + "}", value)
+    return place if place.endswith("/") else place + "/"
 
 
 def _property(table: Table, name: str, what: str) -> str:
@@ -54,40 +67,84 @@ def _property(table: Table, name: str, what: str) -> str:
     return value
 
 
-def _values(table: Table, name: str, kind: str, expressions: list[str]) -> Iterator[str]:
+def _number(table: Table, name: str, what: str, default: str) -> int:
+    value = table.properties.get(f"projection.{name}.{what}", default).strip()
+    if not value.isdigit():
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY", f"projection.{name}.{what} '{value}' is not a whole number"
+        )
+    return int(value)
+
+
+def _values(table: Table, name: str, expressions: list[str]) -> Sequence[str]:
     type_ = _property(table, name, "type").lower()
     if type_ == "enum":
-        yield from (v.strip() for v in _property(table, name, "values").split(","))
-    elif type_ == "integer":
-        low, high = (int(v) for v in _property(table, name, "range").split(","))
-        step = int(table.properties.get(f"projection.{name}.interval", "1"))
-        digits = int(table.properties.get(f"projection.{name}.digits", "0"))
-        if (high - low) // step > MAX_PARTITIONS:
-            raise unsupported(f"Partition projection of {name} over more than {MAX_PARTITIONS} values")
-        yield from (f"{v:0{digits}d}" for v in range(low, high + 1, step))
-    elif type_ == "date":
-        yield from _dates(table, name)
-    elif type_ == "injected":
-        found = [re.findall(rf"\b{re.escape(name)} = ('(?:[^']|'')*'|\d+)", e) for e in expressions]
-        values = {v.strip("'").replace("''", "'") for group in found for v in group}
-        if len(values) != 1:
-            raise QueryError(
-                "CONSTRAINT_VIOLATION",
-                f"For the injected projected partition column {name}, the WHERE clause must contain "
-                f"only static equality "
-                "conditions, and at least one such condition must be present",
-            )
-        yield from values
-    else:
+        return tuple(v.strip() for v in _property(table, name, "values").split(","))
+    if type_ == "injected":
+        return _injected(name, expressions)
+    if type_ not in ("integer", "date"):
         raise QueryError(
             "INVALID_TABLE_PROPERTY",
             f"projection.{name}.type '{type_}' is none of enum, integer, date, injected",
         )
-    del kind
+    span = _property(table, name, "range")
+    if span.count(",") != 1:
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY", f"projection.{name}.range '{span}' is not two values with a comma"
+        )
+    step = max(1, _number(table, name, "interval", "1"))
+    if type_ == "integer":
+        return _integers(name, span, step, _number(table, name, "digits", "0"))
+    unit = table.properties.get(f"projection.{name}.interval.unit", "").upper()
+    # NOW moves by the second: only what does not move is worth keeping.
+    dates = _dates.__wrapped__ if "NOW" in span.upper() else _dates
+    return dates(name, span, _property(table, name, "format"), step, unit)
+
+
+def _injected(name: str, expressions: list[str]) -> Sequence[str]:
+    """The values that ``name = 'x'`` or ``name IN (...)`` ask for."""
+    found: set[str] | None = None
+    for text in expressions:
+        node = parse_one(text)
+        if isinstance(node, exp.EQ):
+            sides = [node.this, node.expression]
+        elif isinstance(node, exp.In):
+            sides = [node.this, *node.expressions]
+        else:
+            continue
+        literals = {str(s.this) for s in sides if isinstance(s, exp.Literal)}
+        if any(isinstance(s, exp.Column) and s.name == name for s in sides) and literals:
+            found = literals if found is None else found & literals
+    if found is None:
+        raise QueryError(
+            "CONSTRAINT_VIOLATION",
+            f"For the injected projected partition column {name}, the WHERE clause must contain only static "
+            "equality conditions, and at least one such condition must be present",
+        )
+    if len(found) > MAX_INJECTED:
+        raise QueryError(
+            "CONSTRAINT_VIOLATION",
+            f"The injected projected partition column {name} takes at most {MAX_INJECTED} values",
+        )
+    return sorted(found)
+
+
+def _integers(name: str, span: str, step: int, digits: int) -> Sequence[str]:
+    try:
+        low, high = (int(v) for v in span.split(","))
+    except ValueError as error:
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY", f"projection.{name}.range '{span}' is not two whole numbers"
+        ) from error
+    if (high - low) // step > MAX_PARTITIONS:
+        raise unsupported(f"Partition projection of {name} over more than {MAX_PARTITIONS} values")
+    return [f"{v:0{digits}d}" for v in range(low, high + 1, step)]
 
 
 _JAVA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
-_STEPS = {"YEARS": 12, "MONTHS": 1}
+_MONTHS = {"YEARS": 12, "MONTHS": 1}
+_UNITS = ("YEARS", "MONTHS", "WEEKS", "DAYS", "HOURS", "MINUTES", "SECONDS")
+_FINEST = (("%S", "SECONDS"), ("%M", "MINUTES"), ("%H", "HOURS"), ("%d", "DAYS"), ("%m", "MONTHS"))
 
 
 def _format(pattern: str) -> str:
@@ -105,33 +162,47 @@ def _format(pattern: str) -> str:
     return out
 
 
-def _moment(text: str, pattern: str) -> datetime:
+def _unit(text: str) -> str:
+    unit = text.upper().removesuffix("S") + "S"
+    if unit not in _UNITS:
+        raise QueryError("INVALID_TABLE_PROPERTY", f"'{text}' is no unit of time in partition projection")
+    return unit
+
+
+def _moment(name: str, text: str, pattern: str) -> datetime:
     """``2020/01/01``, ``NOW``, ``NOW-3YEARS``, ``NOW+1DAY``."""
-    found = re.fullmatch(r"NOW(?:\s*([+-])\s*(\d+)\s*([A-Z]+?)S?)?", text.strip(), re.I)
-    if not found:
+    found = re.fullmatch(r"NOW(?:\s*([+-])\s*(\d+)\s*([A-Z]+))?", text.strip(), re.I)
+    if found:
+        now = datetime.now(UTC)
+        count = int(found[2] or 0) * (-1 if found[1] == "-" else 1)
+        return _shift(now, count, _unit(found[3] or "DAYS"))
+    try:
         return datetime.strptime(text.strip(), pattern).replace(tzinfo=UTC)
-    now = datetime.now(UTC)
-    if not found[1]:
-        return now
-    count = int(found[2]) * (1 if found[1] == "+" else -1)
-    return _shift(now, count, found[3].upper() + "S")
+    except ValueError as error:
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY",
+            f"projection.{name}.range: '{text}' does not fit projection.{name}.format",
+        ) from error
 
 
 def _shift(moment: datetime, count: int, unit: str) -> datetime:
-    if unit in _STEPS:
-        months = moment.year * 12 + moment.month - 1 + count * _STEPS[unit]
-        return moment.replace(year=months // 12, month=months % 12 + 1, day=min(moment.day, 28))
+    if unit in _MONTHS:
+        months = moment.year * 12 + moment.month - 1 + count * _MONTHS[unit]
+        year, month = months // 12, months % 12 + 1
+        return moment.replace(
+            year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1])
+        )
     return moment + timedelta(**{unit.lower(): count})
 
 
-def _dates(table: Table, name: str) -> Iterator[str]:
-    pattern = _format(_property(table, name, "format"))
-    low, high = (_moment(v, pattern) for v in _property(table, name, "range").split(","))
-    smallest = "SECONDS" if "%S" in pattern else "MINUTES" if "%M" in pattern else "HOURS" if "%H" in pattern else (
-        "DAYS" if "%d" in pattern else "MONTHS" if "%m" in pattern else "YEARS")  # fmt: skip
-    step = int(table.properties.get(f"projection.{name}.interval", "1"))
-    unit = table.properties.get(f"projection.{name}.interval.unit", smallest).upper()
-    unit = unit if unit.endswith("S") else unit + "S"
+@lru_cache(maxsize=64)
+def _dates(name: str, span: str, pattern: str, step: int, unit: str) -> Sequence[str]:
+    return tuple(_each_date(name, span, _format(pattern), step, unit))
+
+
+def _each_date(name: str, span: str, pattern: str, step: int, unit: str) -> Iterator[str]:
+    low, high = (_moment(name, v, pattern) for v in span.split(","))
+    unit = _unit(unit or next((u for mark, u in _FINEST if mark in pattern), "YEARS"))
     moment, number, last = low, 0, ""
     while moment <= high:
         text = moment.strftime(pattern)

@@ -1,21 +1,27 @@
 # ruff: noqa: S608 - the text is SQL by purpose; names and values in it pass typed.identifier() and typed.quote()
 """From a scan to files: partitions pruned, objects listed, bytes counted, and the DuckDB text that reads them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_cloud.athena.catalog import Catalog, Partition
+from local_cloud.athena.catalog import Catalog, Column, Partition
 from local_cloud.athena.errors import QueryError
-from local_cloud.athena.projection import projected
+from local_cloud.athena.projection import is_projected, projected
+from local_cloud.athena.pruning import (
+    NULL_PARTITION,
+    partition_value,
+    run_with_macros,
+    surviving,
+    texts,
+    typed_values,
+)
 from local_cloud.athena.readers import READERS
-from local_cloud.athena.trino.casts import cast
-from local_cloud.athena.trino.macros import needed_by
 from local_cloud.athena.trino.relations import PATH, Scan
-from local_cloud.athena.trino.typed import Typed, identifier, quote
+from local_cloud.athena.trino.typed import identifier, quote
 from local_cloud.athena.trino.types import VARCHAR, Type, duck
 from local_cloud.errors import ServiceError
 
-NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 FEW_PARTITIONS = 16
 
 
@@ -78,47 +84,21 @@ class Planner:
     # -- partitions ----------------------------------------------------------------------------------------------
 
     def _partitions(self, scan: Scan) -> list[Partition]:
-        table = scan.table
-        if table.partition_keys and table.properties.get("projection.enabled", "").lower() == "true":
-            found = projected(table, scan.glue)
+        table, keys = scan.table, scan.table.partition_keys
+        if is_projected(table):
+            found = projected(table, scan.glue, lambda key, values: self._kept(scan, key, values))
+            if len(keys) == 1:
+                return found  # its predicates have been judged
         else:
             found = self.catalog.partitions(table, scan.glue)
-        if not scan.predicates or not found:
-            return found
-        return self._surviving(scan, found)
+        places = surviving(self.connection, keys, [p.values for p in found], scan.predicates)
+        return [found[place] for place in places]
 
-    def _surviving(self, scan: Scan, found: list[Partition]) -> list[Partition]:
-        """The partitions whose values fulfil every predicate, decided by the engine that runs the query."""
-        import pyarrow as pa
-
-        keys = scan.table.partition_keys
-        data = pa.table(
-            {"__place": pa.array(range(len(found)), pa.int64())}
-            | {
-                f"__v{i}": pa.array(
-                    [None if p.values[i] == NULL_PARTITION else p.values[i] for p in found], pa.string()
-                )
-                for i in range(len(keys))
-            }
-        )
-        typed = ", ".join(
-            f"{partition_value(f'__v{i}', k.type, k.name)} AS {identifier(k.name)}"
-            for i, k in enumerate(keys)
-        )
-        text = (
-            f"SELECT __place FROM (SELECT __place, {typed} FROM pruned) AS p WHERE "
-            f"{' AND '.join(f'({x})' for x in scan.predicates)} ORDER BY __place"
-        )
-        self.connection.register("pruned", data)
-        try:
-            for statement in needed_by(text):
-                self.connection.execute(
-                    statement.replace("CREATE TEMP MACRO", "CREATE OR REPLACE TEMP MACRO")
-                )
-            rows = self.connection.execute(text).fetchall()
-        finally:
-            self.connection.unregister("pruned")
-        return [found[n] for (n,) in rows]
+    def _kept(self, scan: Scan, key: Column, values: Sequence[str]) -> Sequence[str]:
+        """The values of one key that fulfil the predicates over that key alone."""
+        others = [f"p.{identifier(k.name)}" for k in scan.table.partition_keys if k is not key]
+        alone = [x for x in scan.predicates if not any(o in x for o in others)]
+        return [values[n] for n in surviving(self.connection, [key], [(v,) for v in values], alone)]
 
     # -- files ---------------------------------------------------------------------------------------------------
 
@@ -186,23 +166,16 @@ class Planner:
         values = [plan.partitions[f.partition].values for f in plan.files]
         data = pa.table(
             {"__file": [f.path for f in plan.files], "__uri": [f.uri for f in plan.files]}
-            | {
-                f"__v{i}": pa.array([None if v[i] == NULL_PARTITION else v[i] for v in values], pa.string())
-                for i in range(len(keys))
-            }
+            | texts(values, len(keys))
         )
-        typed = "".join(
-            f", {partition_value(f'__v{i}', k.type, k.name)} AS {identifier(k.name)}"
-            for i, k in enumerate(keys)
-        )
+        typed = typed_values(keys)
         statement = (
-            f"CREATE TEMP TABLE {name} AS SELECT __file, __uri AS {identifier(PATH)}{typed} FROM listed"
+            f"CREATE TEMP TABLE {name} AS SELECT __file, __uri AS {identifier(PATH)}"
+            f"{', ' + typed if typed else ''} FROM listed"
         )
         self.connection.register("listed", data)
         try:
-            for macro in needed_by(statement):
-                self.connection.execute(macro.replace("CREATE TEMP MACRO", "CREATE OR REPLACE TEMP MACRO"))
-            self.connection.execute(statement)
+            run_with_macros(self.connection, statement)
         finally:
             self.connection.unregister("listed")
         extra = [f"m.{identifier(k.name)}" for k in keys] + ([f"m.{identifier(PATH)}"] if uses_path else [])
@@ -214,16 +187,3 @@ class Planner:
             for body, source in reader.arms(unique, plan.scan.table, columns)
         ]
         return "(" + " UNION ALL ".join(arms) + ")"
-
-
-def partition_value(sql: str, kind: Type, name: str) -> str:
-    """A partition's text as its declared type."""
-    if kind.base not in ("varchar", "char", "date", "timestamp", "boolean") and not kind.numeric:
-        raise QueryError(
-            "HIVE_INVALID_METADATA", f"Partition column {name} has type {kind}, which cannot be one"
-        )
-    return (
-        cast(Typed(f"CAST({sql} AS VARCHAR)", VARCHAR), kind).sql
-        if kind != VARCHAR
-        else f"CAST({sql} AS VARCHAR)"
-    )
