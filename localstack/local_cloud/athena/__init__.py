@@ -23,6 +23,7 @@ class AthenaEngine(Pages):
         self.state = State(folder / "athena.sqlite")
         self.executor = Executor(folder)
         self._settle = threading.Lock()
+        self._recovered = threading.Event()
         self.ensure_primary()
         self.recover()
 

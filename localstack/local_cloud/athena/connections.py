@@ -8,8 +8,8 @@ from local_cloud.athena.trino.macros import needed_by
 from local_cloud.athena.trino.typed import quote
 
 
-def connect(temp: Path, memory_mb: int, threads: int) -> Any:
-    """A fresh connection with Trino's settings; ``temp`` takes what spills to disk."""
+def connect(temp: Path, memory_mb: int, threads: int, spill_mb: int = 1024) -> Any:
+    """A fresh connection with Trino's settings; ``temp`` takes what spills to disk, up to ``spill_mb``."""
     import duckdb
 
     connection = duckdb.connect(
@@ -18,6 +18,7 @@ def connect(temp: Path, memory_mb: int, threads: int) -> Any:
             "threads": threads,
             "memory_limit": f"{memory_mb}MB",
             "temp_directory": str(temp),
+            "max_temp_directory_size": f"{spill_mb}MB",
             "preserve_insertion_order": "true",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",

@@ -71,16 +71,16 @@ def _each(element: Type, items: str, depth: int) -> str:
     return f"list_transform({items}, lambda {name}: coalesce({inner}, 'null'))"
 
 
-def upload(s3: Any, path: Path, uri: str) -> None:
-    """Puts a local file at ``s3://bucket/key``."""
+def upload(s3: Any, path: Path, uri: str, options: Shape | None = None) -> None:
+    """Puts a local file at ``s3://bucket/key``; ``options``: of PutObject, as ``ServerSideEncryption``."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    s3.upload_file(str(path), bucket, key)
+    s3.upload_file(str(path), bucket, key, ExtraArgs=options or {})
 
 
-def put_text(s3: Any, text: str, uri: str) -> None:
+def put_text(s3: Any, text: str, uri: str, options: Shape | None = None) -> None:
     """Writes a small object."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
+    s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), **options or {})
 
 
 def metadata_text(columns: list[Shape]) -> str:

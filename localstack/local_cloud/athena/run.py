@@ -2,6 +2,7 @@
 """One statement being run: what its handlers use, and the plain query."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from local_cloud.athena.errors import QueryError, from_duckdb, unsupported
 from local_cloud.athena.executor import Cancelled, Executor, Job
 from local_cloud.athena.outcome import Outcome
 from local_cloud.athena.trino.typed import identifier, quote
+from local_cloud.athena.undo import Undo
 from local_cloud.cloud import Cloud
 
 Shape = dict[str, Any]
@@ -30,12 +32,13 @@ class BytesLimit(Exception):
 class Run:
     """The surroundings of one statement.
 
-    ``output``: where its result goes, without extension; ``cutoff``: the workgroup's limit on scanned bytes.
+    ``output``: where its result goes, without extension; ``cutoff``: the workgroup's limit on scanned bytes;
+    ``undo``: what must be taken back if it does not succeed; ``upload_options``: of S3, for what it writes.
     """
 
     def __init__(
         self, cloud: Cloud, executor: Executor, job: Job, *, database: str, output: str, cutoff: int | None,
-        parameters: list[str], prepared: Any = None,
+        parameters: list[str], prepared: Any = None, undo: Undo, upload_options: Shape | None = None,
     ) -> None:  # fmt: skip
         self.cloud, self.executor, self.job = cloud, executor, job
         self.database, self.output, self.cutoff, self.parameters = (
@@ -48,8 +51,11 @@ class Run:
         self.objects = cloud.objects
         self.catalog = Catalog(self.glue)
         self.prepared = prepared
+        self.undo = undo
+        self.upload_options = upload_options or {}
         self.folder = executor.temp / job.id
         self.bytes = 0
+        self.planning_ms = 0
 
     @property
     def s3(self) -> Any:
@@ -64,16 +70,18 @@ class Run:
         """
         import duckdb
 
+        started = time.monotonic()
         compiled = compile_query(self.catalog, sql, self.database, self.parameters)
         self.job.check()
         self.folder.mkdir(parents=True, exist_ok=True)
         connection = connections.connect(
-            self.folder / "spill", self.executor.memory_mb, self.executor.threads
+            self.folder / "spill", self.executor.memory_mb, self.executor.threads, self.executor.spill_mb()
         )
         try:
             self.job.attach(connection)
             bound = bind(compiled, self.catalog, self.objects, connection)
             self.bytes = bound.bytes
+            self.planning_ms = int((time.monotonic() - started) * 1000)
             if self.cutoff is not None and bound.bytes > self.cutoff:
                 raise BytesLimit(bound.bytes)
             yield bound
@@ -106,9 +114,12 @@ class Run:
             if not unique:
                 file = _with_header(file, names)
             columns_ = [results.column_info(n, f.type) for n, f in zip(names, bound.fields, strict=True)]
-            results.put_text(self.s3, results.metadata_text(columns_), f"{self.output}.csv.metadata")
-            results.upload(self.s3, file, f"{self.output}.csv")
-            return Outcome(columns_, None, bound.bytes, None, statistics={"rows": rows})
+            metadata = results.metadata_text(columns_)
+            results.put_text(self.s3, metadata, f"{self.output}.csv.metadata", self.upload_options)
+            results.upload(self.s3, file, f"{self.output}.csv", self.upload_options)
+            return Outcome(
+                columns_, None, bound.bytes, None, statistics={"rows": rows, "bytes": file.stat().st_size}
+            )
 
     def explain(self, sql: str) -> Outcome:
         """EXPLAIN is refused: Trino's plans are not DuckDB's."""

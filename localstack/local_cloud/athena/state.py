@@ -4,7 +4,6 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,6 +77,11 @@ class State:
                 self._db.execute("DELETE FROM records WHERE kind = ? AND id = ?", (kind, id_)).rowcount == 1
             )
 
+    def delete_all(self, kind: str, tag: str) -> None:
+        """Removes every record of a kind with this tag."""
+        with self._lock:
+            self._db.execute("DELETE FROM records WHERE kind = ? AND tag = ?", (kind, tag))
+
     def page(
         self, kind: str, tag: str | None, limit: int, before: int | None = None, *, newest_first: bool = False
     ) -> list[tuple[int, Shape]]:
@@ -92,10 +96,29 @@ class State:
             ).fetchall()
         return [(seq, json.loads(body, object_hook=_decode)) for seq, body in rows]
 
-    def all(self, kind: str) -> Iterator[Shape]:
-        """Every record of a kind, oldest first."""
-        for _, body in self.page(kind, None, 1 << 31):
-            yield body
+    def where(self, kind: str, member: str, values: list[str]) -> list[Shape]:
+        """The records whose member (a JSON path) is one of the values, oldest first."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT body FROM records WHERE kind = ? AND json_extract(body, ?) IN "
+                "(SELECT value FROM json_each(?)) ORDER BY seq",
+                (kind, member, json.dumps(values)),
+            ).fetchall()
+        return [json.loads(body, object_hook=_decode) for (body,) in rows]
+
+    def ids(self, kind: str) -> list[str]:
+        """The ids of every record of a kind, oldest first."""
+        with self._lock:
+            rows = self._db.execute("SELECT id FROM records WHERE kind = ? ORDER BY seq", (kind,)).fetchall()
+        return [id_ for (id_,) in rows]
+
+    def forget_before(self, kind: str, member: str, moment: datetime) -> None:
+        """Removes the records whose member (a JSON path to a time) lies before ``moment``."""
+        with self._lock:
+            self._db.execute(
+                "DELETE FROM records WHERE kind = ? AND json_extract(body, ?) < ?",
+                (kind, member + '."$time"', moment.timestamp()),
+            )
 
     def close(self) -> None:
         with self._lock:

@@ -3,6 +3,7 @@
 
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,19 +111,19 @@ def _found(folder: Path, suffix: str) -> list[Written]:
     return found
 
 
-def _send(run: "Run", files: list[Written], place: str, suffix: str = "") -> list[str]:
-    uris = []
-    for file in files:
+def _send(run: "Run", files: list[Written], place: Callable[[Written], str]) -> list[str]:
+    """Uploads each file below its ``place``; they are noted first, so that a kill in between leaves no half."""
+    uris = [f"{place(f)}{run.job.id}_{uuid.uuid4().hex}{''.join(f.path.suffixes)}" for f in files]
+    run.undo.will_put(uris)
+    for file, uri in zip(files, uris, strict=True):
         run.job.check()
-        uri = f"{place}{file.folders}{run.job.id}_{uuid.uuid4().hex}{''.join(file.path.suffixes) or suffix}"
-        results.upload(run.s3, file.path, uri)
-        uris.append(uri)
+        results.upload(run.s3, file.path, uri, run.upload_options)
     return uris
 
 
 def _manifest(run: "Run", uris: list[str]) -> str:
     uri = f"{run.output}-manifest.csv"
-    results.put_text(run.s3, "".join(u + "\n" for u in uris), uri)
+    results.put_text(run.s3, "".join(u + "\n" for u in uris), uri, run.upload_options)
     return uri
 
 
@@ -162,8 +163,9 @@ def create_table_as(run: "Run", sql: str) -> Outcome:
         targets.check_storable(columns)
         target = targets.target_of(options, columns)
         files, rows = _write(run, bound, target) if with_data else ([], 0)
-        uris = _send(run, files, place)
+        uris = _send(run, files, lambda file: place + file.folders)
     entry = targets.table_input(name, place, target)
+    run.undo.will_create(database, name, place)
     run.glue.create_table(DatabaseName=database, TableInput=entry)
     folders = {f.values: f.folders for f in files}
     inputs = [
@@ -209,12 +211,9 @@ def insert(run: "Run", sql: str) -> Outcome:
         coerced = _coerced(bound, target)
         files, rows = _write(run, bound, target, coerced=coerced)
         known = {p.values: p.location for p in run.catalog.partitions(found, [])}
-        new = {}
-        for file in files:
-            place = known.get(file.values) or f"{found.location.rstrip('/')}/{file.folders}"
-            if file.values not in known:
-                new[file.values] = place
-            _send(run, [Written(file.path, "", ())], place if place.endswith("/") else place + "/")
+        places = {f.values: known.get(f.values) or f"{found.location.rstrip('/')}/{f.folders}" for f in files}
+        _send(run, files, lambda file: places[file.values].rstrip("/") + "/")
+    new = {values: place for values, place in places.items() if values not in known}
     descriptor = found.raw["StorageDescriptor"]
     if found.properties.get("projection.enabled", "").lower() != "true":
         inputs = [
@@ -222,6 +221,7 @@ def insert(run: "Run", sql: str) -> Outcome:
             for v, p in sorted(new.items())
             if v
         ]
+        run.undo.will_register(found.database, found.name, [(list(v), p) for v, p in new.items() if v])
         register(run, found.database, found.name, inputs, quiet=True)
     return Outcome(bytes=run.bytes, rows=rows)
 
@@ -282,5 +282,5 @@ def unload(run: "Run", sql: str) -> Outcome:
         targets.check_storable(columns)
         options.setdefault("field_delimiter", ",")
         files, rows = _write(run, bound, targets.target_of(options, columns))
-        uris = _send(run, files, place)
+        uris = _send(run, files, lambda file: place + file.folders)
     return Outcome(bytes=run.bytes, rows=rows, manifest=_manifest(run, uris))

@@ -1,42 +1,34 @@
 """Query executions: https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html"""
 
-import logging
 import re
-import threading
-import time
 import uuid
-from typing import Any
+from datetime import timedelta
 
-from local_cloud.athena.api.base import Shape, invalid
-from local_cloud.athena.api.metadata import Metadata
-from local_cloud.athena.api.saved import PreparedStatements
+from local_cloud.athena.api import reuse
+from local_cloud.athena.api.base import Shape, batch, invalid
+from local_cloud.athena.api.placement import checked, effective
+from local_cloud.athena.api.running import Running
 from local_cloud.athena.api.workgroups import ENGINE, PRIMARY
 from local_cloud.athena.errors import QueryError
-from local_cloud.athena.executor import Job
+from local_cloud.athena.scans import split_uri
 from local_cloud.athena.state import now
 from local_cloud.athena.statements import bare, kind_of
 from local_cloud.errors import ServiceError
 
-log = logging.getLogger(__name__)
 TERMINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 MAX_QUERY_BYTES = 262_144
-_HIDDEN = ("_columns", "_text", "_place", "_handler", "_sql", "_rows", "_cutoff")
+_TIMES = (
+    "QueryQueueTimeInMillis",
+    "EngineExecutionTimeInMillis",
+    "TotalExecutionTimeInMillis",
+    "QueryPlanningTimeInMillis",
+    "ServicePreProcessingTimeInMillis",
+    "ServiceProcessingTimeInMillis",
+)
 
 
-class Executions(Metadata):
+class Executions(Running):
     """Start, follow and stop queries."""
-
-    _settle: threading.Lock
-
-    def recover(self) -> None:
-        """Executions that a crash cut off become FAILED, with the reason."""
-        for body in list(self.state.all("execution")):
-            if body["Status"]["State"] not in TERMINAL:
-                error = QueryError(
-                    "SERVER_RESTARTED",
-                    "The local cloud was restarted while the query was running; start it again",
-                )
-                self._finish(body, "FAILED", error.reason, error)
 
     def start_query_execution(
         self,
@@ -52,16 +44,11 @@ class Executions(Metadata):
         """Queues a statement. The same ClientRequestToken with the same request gives the same id.
 
         Raises:
-            ServiceError: InvalidRequestException.
+            ServiceError: InvalidRequestException; TooManyRequestsException over the quota of active queries.
         """
         if len(QueryString.encode()) > MAX_QUERY_BYTES:
             raise invalid(
                 "The query string exceeds the maximum length of 262144 bytes", "QUERY_STRING_TOO_LONG"
-            )
-        reuse = ((ResultReuseConfiguration or {}).get("ResultReuseByAgeConfiguration") or {}).get("Enabled")
-        if reuse:
-            raise ServiceError(
-                "UnsupportedOperation", "The local cloud's athena does not reuse results.", 501
             )
         group = self.workgroup(WorkGroup)
         if group["State"] != "ENABLED":
@@ -69,32 +56,72 @@ class Executions(Metadata):
         context = QueryExecutionContext or {}
         if context.get("Catalog", "AwsDataCatalog").lower() != "awsdatacatalog":
             raise invalid(f"Data catalog {context['Catalog']} is not found")
-        id_ = str(uuid.uuid4())
-        body = self._new(
-            id_, QueryString, context, group, ResultConfiguration or {}, ExecutionParameters or []
-        )
-        if ClientRequestToken is not None:
-            request = {
-                "id": id_,
-                "sql": QueryString,
-                "context": context,
-                "workgroup": WorkGroup,
-                "parameters": ExecutionParameters or [],
-            }
-            if not self.state.add("execution-token", ClientRequestToken, request):
-                earlier = self.state.get("execution-token", ClientRequestToken) or {}
-                if {**earlier, "id": id_} != request:
-                    raise invalid("Idempotent parameters do not match")
-                return {"QueryExecutionId": earlier["id"]}
-        self.state.put("execution", id_, body, WorkGroup)
-        self.executor.submit(id_, lambda job: self._run(job, body))
-        return {"QueryExecutionId": id_}
+        given = checked(ResultConfiguration or {}, self.cloud.account_id)
+        body = self._new(QueryString, context, group, given, ExecutionParameters or [])
+        request = {
+            "sql": QueryString,
+            "context": context,
+            "workgroup": WorkGroup,
+            "parameters": ExecutionParameters or [],
+            "configuration": given,
+        }
+        age = reuse.wanted(ResultReuseConfiguration)
+        if age is not None:
+            body["ResultReuseConfiguration"] = ResultReuseConfiguration
+            found = self._reusable(body, group, given, age)
+            if found is not None:
+                return {"QueryExecutionId": self._reused(body, found, request, ClientRequestToken)}
+        return {"QueryExecutionId": self._queued(body, request, ClientRequestToken)}
 
-    def _new(
-        self, id_: str, sql: str, context: Shape, group: Shape, given: Shape, parameters: list[str]
-    ) -> Shape:
-        configuration = group["Configuration"]
-        place = self._place(configuration, given, id_)
+    def _queued(self, body: Shape, request: Shape, token: str | None) -> str:
+        id_ = str(body["QueryExecutionId"])
+        job = self.executor.reserve(id_, _lane(body))
+        try:
+            kept = self.once("execution", token, request, body, id_, body["WorkGroup"])
+        except BaseException:
+            self.executor.release(job)
+            raise
+        if kept != id_:
+            self.executor.release(job)
+        else:
+            self.executor.submit(job, lambda running: self.run_execution(running, body))
+        return kept
+
+    def _reusable(self, body: Shape, group: Shape, given: Shape, age: timedelta) -> Shape | None:
+        own = group["Configuration"]
+        overridden = (
+            not own["EnforceWorkGroupConfiguration"]
+            and own["ResultConfiguration"].get("OutputLocation")
+            and given.get("OutputLocation") not in (None, own["ResultConfiguration"]["OutputLocation"])
+        )
+        if body["_handler"] != "query" or overridden or not reuse.deterministic(body["_sql"]):
+            return None
+        found = reuse.earlier(self.state, body, age)
+        if found is None:
+            return None
+        try:
+            self.cloud.objects.local_path(*split_uri(found["ResultConfiguration"]["OutputLocation"]))
+        except ServiceError:
+            return None  # the earlier result was deleted or moved
+        return found
+
+    def _reused(self, body: Shape, found: Shape, request: Shape, token: str | None) -> str:
+        """An execution that ends at once and points to the earlier one's result."""
+        moment = now()
+        body["Status"] = {"State": "SUCCEEDED", "SubmissionDateTime": moment, "CompletionDateTime": moment}
+        body["ResultConfiguration"] = found["ResultConfiguration"]
+        body |= {k: found[k] for k in ("_columns", "_output") if k in found}
+        body["Statistics"] = {
+            **dict.fromkeys(_TIMES, 0),
+            "DataScannedInBytes": 0,
+            "ResultReuseInformation": {"ReusedPreviousResult": True},
+        }
+        return self.once("execution", token, request, body, str(body["QueryExecutionId"]), body["WorkGroup"])
+
+    def _new(self, sql: str, context: Shape, group: Shape, given: Shape, parameters: list[str]) -> Shape:
+        id_ = str(uuid.uuid4())
+        chosen = effective(group["Configuration"], given)
+        place = f"{chosen['OutputLocation'].rstrip('/')}/{id_}"
         text, parameters = self._statement(sql, group["Name"], parameters)
         try:
             kind = kind_of(text)
@@ -102,22 +129,12 @@ class Executions(Metadata):
             raise invalid(
                 f"Queries of this type are not supported: {error.message}", "UNSUPPORTED_QUERY_TYPE"
             ) from error
-        extension = (
-            ".csv"
-            if kind.handler == "query"
-            else ""
-            if kind.handler in ("insert", "unload", "create_table_as")
-            else ".txt"
-        )
         body: Shape = {
             "QueryExecutionId": id_,
             "Query": sql.strip(),
             "StatementType": kind.type,
             "SubstatementType": kind.substatement,
-            "ResultConfiguration": {
-                **(configuration["ResultConfiguration"] if self._enforced(configuration) else given),
-                "OutputLocation": place + extension,
-            },
+            "ResultConfiguration": {**chosen, "OutputLocation": place + _extension(kind.handler)},
             "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
             "QueryExecutionContext": {
                 "Database": context.get("Database", "default").strip("`").lower(),
@@ -130,33 +147,14 @@ class Executions(Metadata):
             "_place": place,
             "_handler": kind.handler,
             "_sql": text,
-            "_cutoff": configuration.get("BytesScannedCutoffPerQuery"),
+            "_cutoff": group["Configuration"].get("BytesScannedCutoffPerQuery"),
+            "_configured": chosen,
         }
         if "Database" not in context:
             body["QueryExecutionContext"].pop("Database")
         if parameters:
             body["ExecutionParameters"] = parameters
         return body
-
-    def _enforced(self, configuration: Shape) -> bool:
-        return bool(
-            configuration["EnforceWorkGroupConfiguration"]
-            and configuration["ResultConfiguration"].get("OutputLocation")
-        )
-
-    def _place(self, configuration: Shape, given: Shape, id_: str) -> str:
-        location = configuration["ResultConfiguration"].get("OutputLocation")
-        if not self._enforced(configuration):
-            location = given.get("OutputLocation") or location
-        if not location:
-            raise invalid(
-                "No output location provided. An output location is required either through the "
-                "Workgroup result configuration "
-                "setting or as an API input."
-            )
-        if not re.match(r"s3://[a-z0-9][a-z0-9.-]+", location):
-            raise invalid(f"outputLocation is not a valid S3 path: {location}")
-        return f"{location.rstrip('/')}/{id_}"
 
     def _statement(self, sql: str, workgroup: str, parameters: list[str]) -> tuple[str, list[str]]:
         """The text to run: for EXECUTE that of the prepared statement, with its parameters."""
@@ -173,101 +171,6 @@ class Executions(Metadata):
         if found is None:
             raise invalid(f"PreparedStatement {name} was not found in workGroup {workgroup}")
         return found["QueryStatement"].rstrip().rstrip(";"), using or parameters
-
-    # -- running -------------------------------------------------------------------------------------------------
-
-    def _run(self, job: Job, body: Shape) -> None:
-        """Runs on a query thread; whatever happens, the execution is settled."""
-        from local_cloud.athena.executor import Cancelled
-        from local_cloud.athena.run import BytesLimit, Run, dispatch
-
-        started = time.monotonic()
-        statistics = body["Statistics"]
-        statistics["QueryQueueTimeInMillis"] = int((started - job.queued) * 1000)
-        run = Run(
-            self.cloud,
-            self.executor,
-            job,
-            database=body["QueryExecutionContext"].get("Database", "default"),
-            output=body["_place"],
-            cutoff=body["_cutoff"],
-            parameters=list(body.get("ExecutionParameters", [])),
-            prepared=PreparedStatements(self, body["WorkGroup"]),
-        )
-        state, reason, failure = "SUCCEEDED", None, None
-        try:
-            job.check()
-            self._progress(body)
-            outcome = dispatch(run, body["_handler"], body["_sql"])
-            job.check()
-            self._keep(body, outcome, run)
-        except Cancelled:
-            state, reason = "CANCELLED", "Query cancelled by user"
-        except BytesLimit:
-            state, reason = "CANCELLED", "Bytes scanned limit was exceeded"
-        except QueryError as error:
-            state, reason, failure = "FAILED", error.reason, error
-        except ServiceError as error:
-            failure = QueryError("FAILED", f"{error.code}: {error.message}")
-            state, reason = "FAILED", failure.reason
-        except Exception as error:
-            log.exception("Athena query %s failed", job.id)
-            failure = QueryError("GENERIC_INTERNAL_ERROR", f"{type(error).__name__}: {error}")
-            state, reason = "FAILED", failure.reason
-        engine_ms = int((time.monotonic() - started) * 1000)
-        statistics |= {
-            "EngineExecutionTimeInMillis": engine_ms,
-            "DataScannedInBytes": run.bytes,
-            "ServicePreProcessingTimeInMillis": 0,
-            "ServiceProcessingTimeInMillis": 0,
-            "QueryPlanningTimeInMillis": 0,
-            "TotalExecutionTimeInMillis": engine_ms + statistics["QueryQueueTimeInMillis"],
-            "ResultReuseInformation": {"ReusedPreviousResult": False},
-        }
-        self._finish(body, state, reason, failure)
-
-    def _progress(self, body: Shape) -> None:
-        with self._settle:
-            body["Status"]["State"] = "RUNNING"
-            self.state.put("execution", body["QueryExecutionId"], body, body["WorkGroup"])
-
-    def _keep(self, body: Shape, outcome: Any, run: Any) -> None:
-        """Writes a text result and notes what GetQueryResults needs."""
-        from local_cloud.athena import results
-
-        body["_columns"] = outcome.columns
-        run.bytes = max(run.bytes, outcome.bytes)
-        if outcome.lines is not None:
-            body["_text"] = True
-            results.put_text(
-                run.s3,
-                "".join(line + "\n" for line in outcome.lines),
-                body["ResultConfiguration"]["OutputLocation"],
-            )
-            results.put_text(
-                run.s3,
-                results.metadata_text(outcome.columns),
-                body["ResultConfiguration"]["OutputLocation"] + ".metadata",
-            )
-        if outcome.rows is not None:
-            body["_rows"] = outcome.rows
-        if outcome.manifest:
-            body["Statistics"]["DataManifestLocation"] = outcome.manifest
-
-    def _finish(self, body: Shape, state: str, reason: str | None, failure: QueryError | None) -> None:
-        with self._settle:
-            status = body["Status"]
-            status |= {"State": state, "CompletionDateTime": now()}
-            if reason:
-                status["StateChangeReason"] = reason
-            if failure is not None:
-                status["AthenaError"] = {
-                    "ErrorCategory": failure.category,
-                    "ErrorType": failure.error_type,
-                    "Retryable": False,
-                    "ErrorMessage": failure.reason,
-                }
-            self.state.put("execution", body["QueryExecutionId"], body, body["WorkGroup"])
 
     def stop_query_execution(self, *, QueryExecutionId: str) -> Shape:
         """Interrupts a query; one that has ended stays as it is. Raises: InvalidRequestException."""
@@ -291,19 +194,10 @@ class Executions(Metadata):
     def batch_get_query_execution(self, *, QueryExecutionIds: list[str]) -> Shape:
         """Those found, and the ids of those not."""
         found = {i: self.state.get("execution", i) for i in QueryExecutionIds}
-        missing = [
-            {
-                "QueryExecutionId": i,
-                "ErrorCode": "INVALID_QUERY_EXECUTION_ID",
-                "ErrorMessage": f"QueryExecution {i} was not found",
-            }
-            for i, q in found.items()
-            if q is None
-        ]
-        return {
-            "QueryExecutions": [_public(q) for q in found.values() if q],
-            "UnprocessedQueryExecutionIds": missing,
-        }
+        executions, missing = batch(
+            found, "QueryExecutionId", "QueryExecution {}", "INVALID_QUERY_EXECUTION_ID"
+        )
+        return {"QueryExecutions": list(map(_public, executions)), "UnprocessedQueryExecutionIds": missing}
 
     def list_query_executions(
         self, *, NextToken: str | None = None, MaxResults: int = 50, WorkGroup: str = PRIMARY
@@ -318,22 +212,32 @@ class Executions(Metadata):
         body = self.execution(QueryExecutionId)
         if body["Status"]["State"] not in TERMINAL:
             raise invalid(f"Query {QueryExecutionId} has not yet finished")
-        s = body["Statistics"]
-        times = (
-            "QueryQueueTimeInMillis",
-            "EngineExecutionTimeInMillis",
-            "TotalExecutionTimeInMillis",
-            "QueryPlanningTimeInMillis",
-            "ServicePreProcessingTimeInMillis",
-            "ServiceProcessingTimeInMillis",
-        )
+        statistics, output = body["Statistics"], body.get("_output", {})
+        rows = {
+            "InputBytes": statistics.get("DataScannedInBytes", 0),
+            "OutputRows": output.get("rows"),
+            "OutputBytes": output.get("bytes"),
+        }
         return {
             "QueryRuntimeStatistics": {
-                "Timeline": {n: s.get(n, 0) for n in times},
-                "Rows": {"InputBytes": s.get("DataScannedInBytes", 0)},
+                "Timeline": {n: statistics.get(n, 0) for n in _TIMES},
+                "Rows": {n: v for n, v in rows.items() if v is not None},
             }
         }
 
 
+def _lane(body: Shape) -> str:
+    """The quota a statement counts for; CTAS is DDL by its type, and a DML query by its work."""
+    dml = body["StatementType"] == "DML" or body["_handler"] in ("create_table_as", "explain")
+    return "DML" if dml else "DDL"
+
+
+def _extension(handler: str) -> str:
+    """Of the result's key: https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html"""
+    if handler == "query":
+        return ".csv"
+    return "" if handler in ("insert", "unload", "create_table_as") else ".txt"
+
+
 def _public(body: Shape) -> Shape:
-    return {k: v for k, v in body.items() if k not in _HIDDEN}
+    return {k: v for k, v in body.items() if not k.startswith("_")}

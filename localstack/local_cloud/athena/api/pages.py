@@ -5,6 +5,8 @@ from typing import Any
 from local_cloud.athena.api.base import Shape, decode_token, encode_token, invalid
 from local_cloud.athena.api.executions import Executions
 from local_cloud.athena.results import read_page
+from local_cloud.athena.scans import split_uri
+from local_cloud.errors import ServiceError
 
 MAX_RESULTS = 1000
 
@@ -41,9 +43,9 @@ class Pages(Executions):
         columns = body.get("_columns") or []
         rows: list[Any] = []
         if "_rows" not in body:
-            rows, following = self._rows(body, decode_token(NextToken) or 0, MaxResults)
+            rows, following = self._rows(body, decode_token(NextToken, QueryExecutionId) or 0, MaxResults)
             if following is not None:
-                answer["NextToken"] = encode_token(following)
+                answer["NextToken"] = encode_token(following, QueryExecutionId)
         answer["ResultSet"] = {
             "Rows": [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in rows],
             "ResultSetMetadata": {"ColumnInfo": columns},
@@ -52,8 +54,12 @@ class Pages(Executions):
 
     def _rows(self, body: Shape, start: int, limit: int) -> tuple[list[Any], int | None]:
         uri = body["ResultConfiguration"]["OutputLocation"]
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        path = self.cloud.objects.local_path(bucket, key)
+        try:
+            path = self.cloud.objects.local_path(*split_uri(uri))
+        except ServiceError as error:
+            raise invalid(
+                f"Could not find results of query {body['QueryExecutionId']} at {uri}: {error.message}"
+            ) from error
         if not body.get("_text"):
             return read_page(path, start, limit)
         lines = path.read_text().split("\n")[:-1]

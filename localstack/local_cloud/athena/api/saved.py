@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/athena/latest/APIReference/API_CreateNamedQuery.html
 import re
 import uuid
 
-from local_cloud.athena.api.base import Base, Shape, invalid
+from local_cloud.athena.api.base import Base, Shape, batch, invalid
 from local_cloud.athena.api.workgroups import PRIMARY, Workgroups
 from local_cloud.athena.state import now
 from local_cloud.errors import ServiceError
@@ -28,20 +28,18 @@ class Saved(Workgroups):
         """Raises: InvalidRequestException."""
         self.workgroup(WorkGroup)
         id_ = str(uuid.uuid4())
-        if ClientRequestToken is not None and not self.state.add(
-            "named-token", ClientRequestToken, {"id": id_}
-        ):
-            return {"NamedQueryId": (self.state.get("named-token", ClientRequestToken) or {})["id"]}
-        body = {
-            "NamedQueryId": id_,
+        request = {
             "Name": Name,
             "Database": Database,
             "QueryString": QueryString,
             "Description": Description,
             "WorkGroup": WorkGroup,
         }
-        self.state.put("named", id_, body, WorkGroup)
-        return {"NamedQueryId": id_}
+        return {
+            "NamedQueryId": self.once(
+                "named", ClientRequestToken, request, {"NamedQueryId": id_, **request}, id_, WorkGroup
+            )
+        }
 
     def _named(self, id_: str) -> Shape:
         found = self.state.get("named", id_)
@@ -56,19 +54,8 @@ class Saved(Workgroups):
     def batch_get_named_query(self, *, NamedQueryIds: list[str]) -> Shape:
         """Those found, and the ids of those not."""
         found = {i: self.state.get("named", i) for i in NamedQueryIds}
-        missing = [
-            {
-                "NamedQueryId": i,
-                "ErrorCode": "INTERNAL_FAILURE",
-                "ErrorMessage": f"NamedQuery {i} was not found",
-            }
-            for i, q in found.items()
-            if q is None
-        ]
-        return {
-            "NamedQueries": [q for q in found.values() if q is not None],
-            "UnprocessedNamedQueryIds": missing,
-        }
+        queries, missing = batch(found, "NamedQueryId", "NamedQuery {}", "INTERNAL_FAILURE")
+        return {"NamedQueries": queries, "UnprocessedNamedQueryIds": missing}
 
     def update_named_query(
         self, *, NamedQueryId: str, Name: str, QueryString: str, Description: str | None = None
@@ -133,19 +120,9 @@ class Saved(Workgroups):
     def batch_get_prepared_statement(self, *, PreparedStatementNames: list[str], WorkGroup: str) -> Shape:
         """Those found, and the names of those not."""
         found = {n: self.state.get("prepared", f"{WorkGroup}/{n}") for n in PreparedStatementNames}
-        missing = [
-            {
-                "StatementName": n,
-                "ErrorCode": "STATEMENT_NOT_FOUND",
-                "ErrorMessage": f"PreparedStatement {n} was not found in workGroup {WorkGroup}",
-            }
-            for n, p in found.items()
-            if p is None
-        ]
-        return {
-            "PreparedStatements": [p for p in found.values() if p],
-            "UnprocessedPreparedStatementNames": missing,
-        }
+        what = f"PreparedStatement {{}} in workGroup {WorkGroup}"
+        statements, missing = batch(found, "StatementName", what, "STATEMENT_NOT_FOUND")
+        return {"PreparedStatements": statements, "UnprocessedPreparedStatementNames": missing}
 
     def update_prepared_statement(
         self, *, StatementName: str, WorkGroup: str, QueryStatement: str, Description: str | None = None

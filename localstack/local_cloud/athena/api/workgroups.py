@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from local_cloud.athena.api.base import Base, Shape, invalid
+from local_cloud.athena.api.placement import checked
 from local_cloud.athena.state import now
 from local_cloud.errors import ServiceError
 
@@ -33,7 +34,12 @@ def _configured(given: Shape) -> Shape:
         "EnforceWorkGroupConfiguration": True, "PublishCloudWatchMetricsEnabled": False, "RequesterPaysEnabled": False,
         "ResultConfiguration": {},
     }  # fmt: skip
-    return {**defaults, **given, "EngineVersion": ENGINE}
+    selected = (given.get("EngineVersion") or {}).get("SelectedEngineVersion", "AUTO")
+    if selected not in ("AUTO", ENGINE["EffectiveEngineVersion"]):
+        raise invalid(
+            f"Engine version {selected} is not supported; it is {ENGINE['EffectiveEngineVersion']} or AUTO"
+        )
+    return {**defaults, **given, "EngineVersion": {**ENGINE, "SelectedEngineVersion": selected}}
 
 
 class Workgroups(Base):
@@ -64,6 +70,7 @@ class Workgroups(Base):
         """Raises: InvalidRequestException where it exists."""
         if not re.fullmatch(r"[a-zA-Z0-9._-]{1,128}", Name):
             raise invalid(f"WorkGroup name {Name!r} is not valid")
+        checked((Configuration or {}).get("ResultConfiguration") or {}, self.cloud.account_id)
         if not self.state.add(
             "workgroup", Name, self._body(Name, _configured(Configuration or {}), Description)
         ):
@@ -83,7 +90,7 @@ class Workgroups(Base):
             "WorkGroups": [
                 {
                     **{k: w[k] for k in ("Name", "State", "Description", "CreationTime")},
-                    "EngineVersion": ENGINE,
+                    "EngineVersion": w["Configuration"]["EngineVersion"],
                 }
                 for w in found
             ],
@@ -111,6 +118,7 @@ class Workgroups(Base):
                 **kept,
                 **{k: v for k, v in result.items() if not k.startswith("Remove")},
             }
+            checked(configuration["ResultConfiguration"], self.cloud.account_id)
         if updates.pop("RemoveBytesScannedCutoffPerQuery", False):
             configuration.pop("BytesScannedCutoffPerQuery", None)
         body["Configuration"] = _configured({**configuration, **updates})
@@ -129,14 +137,25 @@ class Workgroups(Base):
         used = [kind for kind in ("execution", "named", "prepared") if self.state.page(kind, WorkGroup, 1)]
         if used and not RecursiveDeleteOption:
             raise invalid(f"WorkGroup {WorkGroup} is not empty")
+        for body in self.state.where("execution", "$.Status.State", ["QUEUED", "RUNNING"]):
+            if body["WorkGroup"] == WorkGroup:
+                self.executor.cancel(body["QueryExecutionId"])
         for kind in ("named", "prepared"):
-            for _, body in self.state.page(kind, WorkGroup, 1 << 31):
-                self.state.delete(
-                    kind, body["NamedQueryId"] if kind == "named" else f"{WorkGroup}/{body['StatementName']}"
-                )
+            self.state.delete_all(kind, WorkGroup)
         self.state.delete("workgroup", WorkGroup)
         self.state.delete("tags", self.arn("workgroup", WorkGroup))
         return {}
+
+    def list_engine_versions(self, *, NextToken: str | None = None, MaxResults: int = 10) -> Shape:
+        """Engine version 3, and AUTO, which means it."""
+        del NextToken, MaxResults  # two: one page
+        effective = ENGINE["EffectiveEngineVersion"]
+        return {
+            "EngineVersions": [
+                {"SelectedEngineVersion": selected, "EffectiveEngineVersion": effective}
+                for selected in ("AUTO", effective)
+            ]
+        }
 
     # -- tags ----------------------------------------------------------------------------------------------------
 
