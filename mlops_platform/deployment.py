@@ -44,6 +44,7 @@ class Deployment:
             standard input, creates what it needs and writes the contract; None where Pulumi does it.
         seeder: command that fills a newly provisioned deployment with the example data; None for none.
         environment: added to the environment of these commands.
+        console_url: where AWS's console shows the deployment's things; None where there is no console.
         credentials: (access key id, secret access key); None leaves the choice to boto3's default chain.
     """
 
@@ -56,6 +57,7 @@ class Deployment:
     seeder: tuple[str, ...] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     credentials: tuple[str, str] | None = None
+    console_url: str | None = None
 
 
 class CsvSourceContract(BaseModel):
@@ -187,7 +189,13 @@ def _local_cloud(name: str, *, default_port: int, folder: str, upstream: dict[st
 
 
 def _aws() -> Deployment:
-    return Deployment("aws", endpoint_url=None, region=_region(), contract_parameter=_contract_parameter())
+    return Deployment(
+        "aws",
+        endpoint_url=None,
+        region=_region(),
+        contract_parameter=_contract_parameter(),
+        console_url=f"https://{_region()}.console.aws.amazon.com",
+    )
 
 
 def _region() -> str:

@@ -53,3 +53,9 @@ class AthenaViewsScaffolder(_TemplateScaffolder):
 
     template = "athena_views"
     renamed: ClassVar[dict[str, str]] = {"view.sql": "$name.sql"}
+
+
+class AthenaDashboardScaffolder(_TemplateScaffolder):
+    """A page with a figure and a chart of one query."""
+
+    template = "athena_dashboard"

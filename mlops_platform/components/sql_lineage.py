@@ -20,6 +20,21 @@ def referenced_tables(sql: str, database: str) -> list[tuple[str, str]]:
     return sorted(found)
 
 
+def output_columns(sql: str) -> list[str] | None:
+    """The names of a SELECT's columns; None where only the catalog knows them (``*``, unnamed expressions).
+
+    Raises:
+        ValueError: the SQL does not parse, or is no SELECT.
+    """
+    from sqlglot import exp
+
+    tree = _parse(sql)
+    if not isinstance(tree, exp.Query):
+        raise ValueError("not a SELECT in Athena's SQL. Write one SELECT (or WITH ... SELECT).")
+    names: list[str] = tree.named_selects
+    return None if "*" in names or "" in names else names
+
+
 def column_sources(
     sql: str, database: str, schema: Mapping[tuple[str, str], Sequence[tuple[str, str]]]
 ) -> dict[str, list[tuple[str, str, str]]]:

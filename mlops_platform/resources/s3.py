@@ -10,6 +10,8 @@ import dagster as dg
 
 from mlops_platform.resources.aws import AwsResource
 
+LONGEST_URL_SECONDS = 7 * 24 * 3600  # what a version 4 signature allows
+
 
 class BucketGoneError(Exception):
     """A bucket that the infrastructure contract names does not exist."""
@@ -45,7 +47,7 @@ class Drop:
 
 
 class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Reads the buckets that the infrastructure contract names."""
+    """Reads and writes the buckets that the infrastructure contract names."""
 
     aws: AwsResource
 
@@ -81,3 +83,18 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
         answer: Any = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{size - 1}")
         body: bytes = answer["Body"].read()
         return body
+
+    def put(self, bucket: str, key: str, body: bytes, *, content_type: str) -> None:
+        """Write one object; readers see the old one or the new one, never half (S3's own promise)."""
+        self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+
+    def url(self, bucket: str, key: str) -> str:
+        """An address at which a browser opens the object, without credentials, for up to a week.
+
+        On AWS it ends earlier where the credentials that signed it do
+        (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html).
+        """
+        url: str = self.aws.client("s3").generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=LONGEST_URL_SECONDS
+        )
+        return url

@@ -129,7 +129,12 @@ class AwsSession:
         return session.client(  # type: ignore[call-overload]  # the stubs know service names only as literals
             service,
             endpoint_url=self.deployment.endpoint_url,
-            config=Config(s3=path_style, retries={"mode": "standard", "max_attempts": 4}),  # type: ignore[arg-type]
+            config=Config(
+                s3=path_style,  # type: ignore[arg-type]
+                # botocore still signs S3's presigned URLs by version 2, which KMS-encrypted objects refuse
+                signature_version="s3v4" if service == "s3" else None,
+                retries={"mode": "standard", "max_attempts": 4},
+            ),
         )
 
 

@@ -24,6 +24,7 @@ HEAVY = [
     "botocore",
     "psycopg",
     "dagster_aws",
+    "vl_convert",
     "local_cloud",
 ]
 
