@@ -39,13 +39,20 @@ class Cancelled(Exception):
 
 
 class Job:
-    """A query in the queue or running. ``lane``: the quota it counts for, ``DML`` or ``DDL``."""
+    """A query in the queue or running.
+
+    ``lane``: the quota it counts for, ``DML`` or ``DDL``; ``writing``: it has begun to change S3 or the catalog;
+    ``abandoned``: it was settled as stopped while its thread was still on its way out; ``scanned``: bytes.
+    """
 
     def __init__(self, id_: str, lane: str) -> None:
         self.id = id_
         self.lane = lane
         self.queued = time.monotonic()
         self.future: Future[None] | None = None
+        self.writing = False
+        self.abandoned = False
+        self.scanned = 0
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._connection: Any = None
@@ -69,9 +76,16 @@ class Job:
         if self.cancelled:
             raise Cancelled
 
+    def begin_writing(self) -> None:
+        """From here on a stop waits until what was written is taken back. Raises: Cancelled."""
+        with self._lock:
+            self.check()
+            self.writing = True
+
     def cancel(self) -> None:
-        """Stops it: at once where DuckDB runs, else at the next check."""
-        self._cancelled.set()
+        """Stops it: where DuckDB runs, as soon as that lets go (not in the sort of a run); else at the next check."""
+        with self._lock:
+            self._cancelled.set()
         threading.Thread(target=self._interrupt, name=f"athena-stop-{self.id}", daemon=True).start()
 
     def _interrupt(self) -> None:
@@ -148,15 +162,15 @@ class Executor:
         job.future = self._pools[job.lane].submit(work)
         job.future.add_done_callback(withdrawn)
 
-    def cancel(self, id_: str) -> None:
+    def cancel(self, id_: str) -> Job | None:
         """Stops a query that is queued or running; a queued one is settled before this returns."""
         with self._lock:
             job = self._jobs.get(id_)
-        if job is None:
-            return
-        job.cancel()
-        if job.future is not None:
-            job.future.cancel()
+        if job is not None:
+            job.cancel()
+            if job.future is not None:
+                job.future.cancel()
+        return job
 
     def close(self) -> None:
         """Interrupts everything and waits. What was queued or running is settled by the next start."""

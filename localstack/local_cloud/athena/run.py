@@ -80,7 +80,7 @@ class Run:
         try:
             self.job.attach(connection)
             bound = bind(compiled, self.catalog, self.objects, connection)
-            self.bytes = bound.bytes
+            self.bytes = self.job.scanned = bound.bytes
             self.planning_ms = int((time.monotonic() - started) * 1000)
             if self.cutoff is not None and bound.bytes > self.cutoff:
                 raise BytesLimit(bound.bytes)

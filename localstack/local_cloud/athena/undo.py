@@ -6,6 +6,7 @@ back when the local cloud starts again, before any query runs. So a reader finds
 
 from typing import Any
 
+from local_cloud.athena.executor import Job
 from local_cloud.athena.scans import split_uri
 from local_cloud.athena.state import State
 from local_cloud.cloud import Cloud
@@ -16,10 +17,10 @@ KIND = "undo"
 
 
 class Undo:
-    """One execution's note of what it is about to write."""
+    """One execution's note of what it is about to write; ``job``: the running one that notes."""
 
-    def __init__(self, state: State, cloud: Cloud, id_: str) -> None:
-        self._state, self._cloud, self._id = state, cloud, id_
+    def __init__(self, state: State, cloud: Cloud, id_: str, job: Job | None = None) -> None:
+        self._state, self._cloud, self._id, self._job = state, cloud, id_, job
 
     def will_put(self, uris: list[str]) -> None:
         """New objects; called before the first is uploaded."""
@@ -34,6 +35,8 @@ class Undo:
         self._note({"partitions": [[database, table, values, location] for values, location in partitions]})
 
     def _note(self, members: Shape) -> None:
+        if self._job is not None:
+            self._job.begin_writing()
         found = self._state.get(KIND, self._id) or {}
         for name, value in members.items():
             found[name] = found.get(name, []) + value if name != "table" else value

@@ -175,7 +175,9 @@ class Executions(Running):
     def stop_query_execution(self, *, QueryExecutionId: str) -> Shape:
         """Interrupts a query; one that has ended stays as it is. Raises: InvalidRequestException."""
         self.execution(QueryExecutionId)
-        self.executor.cancel(QueryExecutionId)
+        job = self.executor.cancel(QueryExecutionId)
+        if job is not None:
+            self.abandon(job)
         return {}
 
     # -- reading -------------------------------------------------------------------------------------------------

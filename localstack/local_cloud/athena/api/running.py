@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 HISTORY = timedelta(days=45)
 """How long Athena keeps executions: https://docs.aws.amazon.com/athena/latest/ug/queries-viewing-history.html"""
 RETRY_SECONDS = 0.2
+CANCELLED = "Query cancelled by user"
 
 
 class Running(Metadata):
@@ -85,7 +86,7 @@ class Running(Metadata):
         started = time.monotonic()
         statistics = body["Statistics"]
         statistics["QueryQueueTimeInMillis"] = int((started - job.queued) * 1000)
-        undo = Undo(self.state, self.cloud, job.id)
+        undo = Undo(self.state, self.cloud, job.id, job)
         run = Run(
             self.cloud,
             self.executor,
@@ -114,8 +115,7 @@ class Running(Metadata):
             "TotalExecutionTimeInMillis": engine_ms + statistics["QueryQueueTimeInMillis"],
             "ResultReuseInformation": {"ReusedPreviousResult": False},
         }
-        self._finish(body, state, reason, failure)
-        if state == "SUCCEEDED":
+        if self._finish(body, state, reason, failure, job) == "SUCCEEDED":
             undo.forget()
 
     def _outcome(self, run: Any, body: Shape) -> tuple[str, str | None, QueryError | None]:
@@ -127,12 +127,12 @@ class Running(Metadata):
             while not self._recovered.wait(RETRY_SECONDS):
                 job.check()
             job.check()
-            self._progress(body)
+            self._progress(job, body)
             outcome = dispatch(run, body["_handler"], body["_sql"])
             job.check()
             self._keep(body, outcome, run)
         except Cancelled:
-            return "CANCELLED", "Query cancelled by user", None
+            return "CANCELLED", CANCELLED, None
         except BytesLimit:
             return "CANCELLED", "Bytes scanned limit was exceeded", None
         except QueryError as error:
@@ -156,8 +156,10 @@ class Running(Metadata):
             return failure or QueryError("GENERIC_INTERNAL_ERROR", f"Its writes remain for now: {error}")
         return failure
 
-    def _progress(self, body: Shape) -> None:
+    def _progress(self, job: Job, body: Shape) -> None:
         with self._settle:
+            if job.abandoned:
+                raise Cancelled
             body["Status"]["State"] = "RUNNING"
             self.state.put("execution", body["QueryExecutionId"], body, body["WorkGroup"])
 
@@ -180,20 +182,42 @@ class Running(Metadata):
         if outcome.manifest:
             body["Statistics"]["DataManifestLocation"] = outcome.manifest
 
-    def _finish(self, body: Shape, state: str, reason: str | None, failure: QueryError | None) -> None:
+    def _finish(
+        self, body: Shape, state: str, reason: str | None, failure: QueryError | None, job: Job | None = None
+    ) -> str:
+        """Settles an execution, unless a stop has done so; returns the state it is in."""
         with self._settle:
-            status = body["Status"]
-            status |= {"State": state, "CompletionDateTime": now()}
-            if reason:
-                status["StateChangeReason"] = reason
-            if failure is not None:
-                status["AthenaError"] = {
-                    "ErrorCategory": failure.category,
-                    "ErrorType": failure.error_type,
-                    "Retryable": False,
-                    "ErrorMessage": failure.reason,
-                }
+            if job is not None and job.abandoned:
+                body["Status"] |= _cancelled()
+            else:
+                body["Status"] |= {"State": state, "CompletionDateTime": now()}
+                if reason:
+                    body["Status"]["StateChangeReason"] = reason
+                if failure is not None:
+                    body["Status"]["AthenaError"] = {
+                        "ErrorCategory": failure.category,
+                        "ErrorType": failure.error_type,
+                        "Retryable": False,
+                        "ErrorMessage": failure.reason,
+                    }
             self.state.put("execution", body["QueryExecutionId"], body, body["WorkGroup"])
+            return str(body["Status"]["State"])
+
+    def abandon(self, job: Job) -> None:
+        """Settles a stopped query at once where it has changed nothing, while its thread is on its way out."""
+        if job.writing or job.lane != "DML":
+            return
+        with self._settle:
+            body = self.state.get("execution", job.id)
+            if body is not None and body["Status"]["State"] in ("QUEUED", "RUNNING"):
+                job.abandoned = True
+                body["Status"] |= _cancelled()
+                body["Statistics"] |= {"DataScannedInBytes": job.scanned}
+                self.state.put("execution", job.id, body, body["WorkGroup"])
+
+
+def _cancelled() -> Shape:
+    return {"State": "CANCELLED", "StateChangeReason": CANCELLED, "CompletionDateTime": now()}
 
 
 def _restarted() -> QueryError:
