@@ -1,9 +1,13 @@
 # ruff: noqa: PLR0911 - one return a kind of type
 """Casts between Trino types, explicit and implicit, as DuckDB text."""
 
+import re
+from datetime import date
+from decimal import Decimal, localcontext
+
 from local_cloud.athena.errors import QueryError, syntax
 from local_cloud.athena.trino.typed import Typed, null, once, quote
-from local_cloud.athena.trino.types import JSON, VARCHAR, Type, coercible, duck
+from local_cloud.athena.trino.types import JSON, VARCHAR, Type, as_decimal, coercible, duck
 
 _INT_NAMES = {"tinyint": "TINYINT", "smallint": "SMALLINT", "integer": "INT", "bigint": "BIGINT"}
 _EXACT = ("tinyint", "smallint", "integer", "bigint", "decimal")
@@ -35,7 +39,43 @@ def cast(value: Typed, target: Type) -> Typed:
     template = _template(source, target)
     if template is None:
         raise syntax(f"Cannot cast {source} to {target}")
-    return once([value], template, target)
+    return folded(value, target) or once([value], template, target)
+
+
+def folded(value: Typed, target: Type) -> Typed | None:
+    """A literal's cast as a literal, which DuckDB can use for pruning; None where it is no literal or may fail."""
+    literal = value.literal
+    if isinstance(literal, bool) or not value.constant:
+        return None
+    if isinstance(literal, str) and value.type.base == "varchar" and target.base == "date":
+        return _date(literal, target)
+    if not isinstance(literal, int | Decimal) or not value.type.numeric:
+        return None
+    if target.base in ("double", "real"):
+        return Typed(f"CAST({float(literal)!r} AS {duck(target)})", target, literal=float(literal))
+    if target.base in _INT_NAMES and isinstance(literal, int):
+        bits = {"tinyint": 7, "smallint": 15, "integer": 31, "bigint": 63}[target.base]
+        fits = -(2**bits) <= literal < 2**bits
+        return Typed(f"CAST({literal} AS {duck(target)})", target, literal=literal) if fits else None
+    return _decimal(Decimal(literal), target) if target.base == "decimal" else None
+
+
+def _date(text: str, target: Type) -> Typed | None:
+    found = re.fullmatch(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})\s*", text)
+    try:
+        day = date(*map(int, found.groups())) if found else None
+    except ValueError:
+        return None
+    return Typed(f"CAST('{day.isoformat()}' AS DATE)", target, literal=day.isoformat()) if day else None
+
+
+def _decimal(exact: Decimal, target: Type) -> Typed | None:
+    with localcontext(prec=80):
+        digits = exact.scaleb(target.args[1])
+        if digits != digits.to_integral_value() or abs(digits) >= 10 ** target.args[0]:
+            return None
+        text = f"{exact.quantize(Decimal(1).scaleb(-target.args[1])):f}"
+    return Typed(f"CAST('{text}' AS {duck(target)})", target, literal=Decimal(text))
 
 
 def _digits(kind: Type) -> int:
@@ -64,8 +104,20 @@ def _template(source: Type, target: Type) -> str | None:
     if source.numeric and target.numeric:
         if target.base in _INT_NAMES and source.base in ("real", "double"):
             return f"CAST(round({{0}}) AS {duck(target)})"
-        return _plain(target)
+        return f"({{0}})::{duck(target)}" if _widens(source, target) else _plain(target)
     return _temporal(source, target)
+
+
+def _widens(source: Type, target: Type) -> bool:
+    """Whether every value fits: such a cast is written ``::``, and ``may_fail`` passes over it."""
+    if target.base == "double" or (target.base == "real" and source.base != "double"):
+        return True
+    if source.base in ("real", "double"):
+        return False
+    (p1, s1), (p2, s2) = as_decimal(source).args, as_decimal(target).args
+    if target.integral:
+        return source.integral and p1 <= p2
+    return bool(s1 <= s2 and p1 - s1 <= p2 - s2)
 
 
 def _temporal(source: Type, target: Type) -> str | None:
@@ -147,8 +199,6 @@ def _variable(template: str) -> str:
 
 
 def _numbers(template: str) -> list[str]:
-    import re
-
     return re.findall(r"lambda e(\d+)", template)
 
 

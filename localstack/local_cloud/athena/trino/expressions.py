@@ -281,6 +281,11 @@ class Expressions(Predicates):
         arguments = [node.this] + ([node.expression] if node.expression else [])
         return self.function(name, [self.compile(a) for a in arguments])
 
+    def _on_substring(self, node: exp.Substring) -> Typed:
+        only(node, "this", "start", "length")
+        parts = [node.this, node.args.get("start"), node.args.get("length")]
+        return self.function("substring", [self.compile(p) for p in parts if p is not None])
+
     def _on_strposition(self, node: exp.StrPosition) -> Typed:
         only(node, "this", "substr")
         return self.function("strpos", [self.compile(node.this), self.compile(node.args["substr"])])

@@ -201,7 +201,7 @@ class Joins:
         on_ = on or exp.true()
         scope = Scope([*left, *right], parent)
         with self.needs.into_always():
-            condition = self.expressions(scope).boolean(on_, "JOIN ON")
+            condition = self.expressions(scope).filter(on_, "JOIN ON")
         if side == "":
             self.prune(on_, scope)
         elif side == "LEFT":

@@ -1,7 +1,7 @@
 """Operators: arithmetic with Trino's result types, comparisons, concatenation, subscripts."""
 
 from local_cloud.athena.errors import QueryError, syntax
-from local_cloud.athena.trino.casts import cast, coerce
+from local_cloud.athena.trino.casts import cast, coerce, folded
 from local_cloud.athena.trino.typed import Typed, null, once, slots
 from local_cloud.athena.trino.types import (
     BOOLEAN,
@@ -60,6 +60,11 @@ def _numeric(operator: str, a: Typed, b: Typed) -> Typed:
     if kind.base == "decimal":
         return decimal_arithmetic(operator, a, b)
     x, y = coerce(a, kind), coerce(b, kind)
+    if kind.integral and operator in "+-*" and isinstance(a.literal, int) and isinstance(b.literal, int):
+        whole = {"+": a.literal + b.literal, "-": a.literal - b.literal, "*": a.literal * b.literal}[operator]
+        literal = folded(Typed("", kind, literal=whole), kind)
+        if literal is not None:  # else it overflows, when it is run
+            return literal
     if kind.integral:
         text = "//" if operator == "/" else operator
         return once([x, y], f"CAST(({{0}} {text} {{1}}) AS {duck(kind)})", kind)
@@ -107,11 +112,11 @@ def decimal_arithmetic(operator: str, a: Typed, b: Typed) -> Typed:
     if operator == "*":
         return once([x, y], f"CAST(({{0}} * {{1}}) AS {duck(kind)})", kind)
     if operator in "+-":
-        return once(
-            [x, y],
-            f"CAST((CAST({{0}} AS {duck(kind)}) {operator} CAST({{1}} AS {duck(kind)})) AS {duck(kind)})",
-            kind,
-        )
+        # One digit more than either side has holds the result, unless 38 are used up.
+        wide = [cast(v, kind) for v in (x, y)]
+        fits = max(x.type.args[0] - x.type.args[1], y.type.args[0] - y.type.args[1]) + kind.args[1] < 38
+        text = f"({{0}} {operator} {{1}})"
+        return once(wide, f"({text})::{duck(kind)}" if fits else f"CAST({text} AS {duck(kind)})", kind)
     s1, s2 = x.type.args[1], y.type.args[1]
     left = Typed("{0}", x.type)
     right = Typed("{1}", y.type)

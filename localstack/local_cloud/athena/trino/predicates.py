@@ -1,6 +1,7 @@
 # ruff: noqa: S608 - the text is SQL by purpose; names and values in it pass typed.identifier() and typed.quote()
 """Predicates, CASE and subqueries inside expressions."""
 
+import re
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -27,6 +28,17 @@ def only(node: exp.Expr, *allowed: str) -> None:
             raise unsupported(f"{name.strip('_').replace('_', ' ').upper()} in {type(node).__name__.upper()}")
 
 
+_RELATION = re.compile(r"\br\d+(?=\.)")
+
+
+def _conjuncts(node: exp.Expr) -> list[exp.Expr]:
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return (
+        [c for n in (node.left, node.right) for c in _conjuncts(n)] if isinstance(node, exp.And) else [node]
+    )
+
+
 class Predicates(Calls):
     """The part of the expression compiler that deals with truth and with subqueries."""
 
@@ -44,17 +56,48 @@ class Predicates(Calls):
         return self._logic(node, "OR", "true")
 
     def _logic(self, node: exp.Expr, word: str, settled: str) -> Typed:
-        items = list(node.flatten(unnest=False))
-        value = self.boolean(items[0], "Logical expression")
-        for item in items[1:]:
-            right = self.boolean(item, "Logical expression")
-            if may_fail(right.sql):  # Trino stops at what settles the result
-                guard = "NOT {0}" if word == "AND" else "{0}"
-                text = f"(CASE WHEN {guard} THEN {settled} ELSE ({{0}} {word} {{1}}) END)"
-            else:
-                text = f"({{0}} {word} {{1}})"
-            value = once([value, right], text, BOOLEAN)
-        return value
+        items = [self.boolean(item, "Logical expression") for item in node.flatten(unnest=False)]
+        plain = f"({f' {word} '.join(item.sql for item in items)})"
+        volatile = any(item.volatile for item in items)
+        if not any(may_fail(item.sql) for item in items[1:]):
+            return Typed(plain, BOOLEAN, volatile)
+        if any(item.volatile for item in items[:-1]):
+            raise unsupported(f"{word} of a value that changes with every evaluation and one that may fail")
+        last = max(i for i, item in enumerate(items) if may_fail(item.sql))
+        negated = "NOT " if word == "AND" else ""
+        # Trino stops at what settles the result.
+        stops = " ".join(f"WHEN {negated}{item.sql} THEN {settled}" for item in items[:last])
+        return Typed(f"(CASE {stops} ELSE {plain} END)", BOOLEAN, volatile)
+
+    def filter(self, node: exp.Expr, clause: str) -> Typed:
+        """A row filter. Its conjuncts stay apart, so that DuckDB can push them down and join by them; one that may
+        fail for a row which an earlier one over the same relations rejects is guarded by that one."""
+        while isinstance(node, exp.Paren):
+            node = node.this
+        if not isinstance(node, exp.And):
+            return self.boolean(node, clause)
+        parts: list[str] = []
+        guards: list[tuple[str, set[str]]] = []
+        volatile = False
+        for item in _conjuncts(node):
+            value = self.boolean(item, "Logical expression")
+            volatile = volatile or value.volatile
+            names, nested = set(_RELATION.findall(value.sql)), "SELECT" in value.sql
+            within = [] if nested or self._joins(item) else [g for g, used in guards if used <= names]
+            guarded = within and may_fail(value.sql)
+            stops = " ".join(f"WHEN NOT {g} THEN false" for g in within)
+            parts.append(f"(CASE {stops} ELSE {value.sql} END)" if guarded else value.sql)
+            if not (nested or value.volatile or may_fail(value.sql)):
+                guards.append((value.sql, names))
+        return Typed(f"({' AND '.join(parts)})", BOOLEAN, volatile)
+
+    def _joins(self, node: exp.Expr) -> bool:
+        """Whether a conjunct equates two relations: both engines compute its sides below the join."""
+        if not isinstance(node, exp.EQ):
+            return False
+        with self.needs.collect():
+            sides = [set(_RELATION.findall(self.compile(n).sql)) for n in (node.this, node.expression)]
+        return bool(sides[0] and sides[1]) and not sides[0] & sides[1]
 
     def _on_not(self, node: exp.Not) -> Typed:
         value = self.boolean(node.this, "Value of logical NOT expression")

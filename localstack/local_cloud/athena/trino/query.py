@@ -66,7 +66,7 @@ class Queries(Clauses):
             raise syntax("mismatched input: SELECT without columns", position(node, self.sql))
         if node.args.get("where"):
             with self.needs.into_always():
-                condition = self.expressions(scope).boolean(node.args["where"].this, "WHERE")
+                condition = self.expressions(scope).filter(node.args["where"].this, "WHERE")
             self.prune(node.args["where"].this, scope)
             where = f" WHERE {condition.sql}"
         compiler = self.expressions(scope)

@@ -24,7 +24,7 @@ def _typed_literal(parser: Any, this: Any, kind: exp.DataType) -> exp.Expr:
     return TypedLiteral(this=this, to=kind)
 
 
-_KEPT_PARSERS = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "LISTAGG")
+_KEPT_PARSERS = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING", "LISTAGG")
 
 
 class Raw(Trino):  # type: ignore[misc, unused-ignore]
