@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs
 
-from local_cloud import __version__, engines, routing
+from local_cloud import __version__, engines, routing, service_events
 from local_cloud.deliveries import observed
 from local_cloud.durability import EVERYTHING, S3_EVENT_TOUCHES, TOUCHES, Checkpointer
 from local_cloud.error_pages import denied, not_durable, too_large, unsupported
@@ -136,7 +136,7 @@ class Gateway:
         async def hold(message: dict[str, Any]) -> None:
             held.append(message)
 
-        with observed() as (deliveries, failures):
+        with observed() as (deliveries, failures), service_events.recognised(headers):
             await self._base(scope, receive, hold)
             if deliveries:
                 await asyncio.wait([asyncio.wrap_future(delivery) for delivery in deliveries])

@@ -9,7 +9,16 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from local_cloud import base_services, deliveries, durability, engines, lambda_errors, processes, recovery
+from local_cloud import (
+    base_services,
+    deliveries,
+    durability,
+    engines,
+    lambda_errors,
+    processes,
+    recovery,
+    service_events,
+)
 from local_cloud.cloud import Cloud
 from local_cloud.gateway import Gateway
 from local_cloud.objects import DiskObjectStore, ObjectStore
@@ -98,6 +107,7 @@ def _base_services(settings: Settings) -> tuple[Any, durability.Checkpointer | N
     app = base_services.load(settings)
     deliveries.install()
     lambda_errors.install()
+    service_events.install()
     checkpointer = durability.Checkpointer(durability.StateStore(settings.dir / "ministack" / "state.db"))
     checkpointer.restore()
     return app, checkpointer, DiskObjectStore(_account_dir(settings))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from local_cloud.cloud import Cloud
 from local_cloud.glue import GlueEngine
@@ -144,6 +145,32 @@ class Jobs:
 @pytest.fixture(scope="session")
 def jobs(local_cloud: RunningCloud) -> Jobs:
     return Jobs(local_cloud)
+
+
+@pytest.fixture(scope="session")
+def postgres_connection(local_cloud: RunningCloud, jobs: Jobs) -> str:
+    """A Glue connection to PostgreSQL, where ``crawled.orders`` lies."""
+    password = (local_cloud.dir / "postgres" / "password").read_text().strip()
+    login = {
+        "host": "127.0.0.1",
+        "port": local_cloud.postgres_port,
+        "password": password,
+        "dbname": "support",
+    }
+    with psycopg.connect(**login, user="postgres") as postgres:  # type: ignore[arg-type]
+        postgres.execute("CREATE SCHEMA crawled")
+        postgres.execute(
+            "CREATE TABLE crawled.orders (id bigint, price numeric(10,2), at timestamptz, note text, PRIMARY KEY (id))"
+        )
+    properties = {
+        "JDBC_CONNECTION_URL": f"jdbc:postgresql://127.0.0.1:{local_cloud.postgres_port}/support",
+        "USERNAME": "postgres",
+        "PASSWORD": password,
+    }
+    jobs.glue.create_connection(
+        ConnectionInput={"Name": "crawled", "ConnectionType": "JDBC", "ConnectionProperties": properties}
+    )
+    return "crawled"
 
 
 RunJob = Callable[..., dict[str, Any]]

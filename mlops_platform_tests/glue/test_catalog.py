@@ -184,5 +184,5 @@ def test_functions_statistics_tags_indexes(glue: Any, database: str) -> None:
 
 
 def test_what_is_not_implemented_says_so(glue: Any) -> None:
-    with pytest.raises(ClientError, match="does not implement glue:CreateCrawler"):
-        glue.create_crawler(Name="c", Role="r", Targets={"S3Targets": [{"Path": "s3://b/x"}]})
+    with pytest.raises(ClientError, match="does not implement glue:ListBlueprints"):
+        glue.list_blueprints()

@@ -4,6 +4,7 @@ from typing import Any
 
 from local_cloud.cloud import Cloud
 from local_cloud.errors import ServiceError
+from local_cloud.glue.outbox import Outbox
 from local_cloud.glue.store import Store, decode_token, encode_token, loads
 
 Row = tuple[Any, ...]
@@ -15,6 +16,7 @@ class EngineBase:
     service = "glue"
     cloud: Cloud
     store: Store
+    outbox: Outbox
 
     def arn(self, kind: str, name: str) -> str:
         """The ARN of a Glue resource, e.g. ``arn:aws:glue:us-east-1:000000000000:job/etl``."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from local_cloud.errors import ServiceError
 from local_cloud.glue.base import exists, invalid, not_found, page
+from local_cloud.glue.databases_reached import ConnectionFailed, connect
 from local_cloud.glue.functions import Functions
 from local_cloud.glue.store import decode_token, dumps, encode_token, loads, now
 
@@ -106,6 +107,33 @@ class Connections(Functions):
             except ServiceError as error:
                 errors[name] = {"ErrorCode": error.code, "ErrorMessage": error.message}
         return {"Succeeded": done, "Errors": errors}
+
+    def test_connection(
+        self,
+        *,
+        ConnectionName: str | None = None,
+        CatalogId: str | None = None,
+        TestConnectionInput: Shape | None = None,
+    ) -> Shape:
+        """Open a connection to PostgreSQL and close it again.
+
+        Raises:
+            ServiceError: ``InvalidInputException`` with what the database or the definition says is wrong.
+        """
+        self.check_catalog(CatalogId)
+        if (ConnectionName is None) == (TestConnectionInput is None):
+            raise invalid("TestConnection: give ConnectionName or TestConnectionInput.")
+        tested = (
+            self._connection(ConnectionName)
+            if ConnectionName
+            else {"Name": "(given)", **(TestConnectionInput or {})}
+        )
+        _check(tested)
+        try:
+            with connect(self.cloud, tested):
+                return {}
+        except ConnectionFailed as error:
+            raise invalid(str(error)) from None
 
     def _connection(self, name: str) -> Shape:
         row = self.store.one("SELECT body FROM connections WHERE name = ?", (name,))

@@ -102,9 +102,10 @@ def _job(name: str, members: Shape) -> Shape:
         raise invalid(f"Job {name}: Command.Name must be one of {', '.join(COMMANDS)}, not {kind}.")
     if not str(command.get("ScriptLocation", "")).startswith("s3://"):
         raise invalid(f"Job {name}: Command.ScriptLocation must be an s3:// path.")
-    for member in ("CodeGenConfigurationNodes", "JobRunQueuingEnabled"):
-        if job.get(member):
-            raise invalid(f"Job {name}: the local cloud does not support {member}.")
+    if job.get("CodeGenConfigurationNodes"):
+        raise invalid(f"Job {name}: the local cloud does not support CodeGenConfigurationNodes.")
+    if job.get("JobRunQueuingEnabled") and job.get("MaxRetries"):
+        raise invalid(f"Job {name}: MaxRetries must be 0 if JobRunQueuingEnabled is set.")
     default_version = "5.0" if kind == "glueetl" else "3.0"
     capacity = {} if "WorkerType" in job else {"MaxCapacity": 10.0 if kind == "glueetl" else 0.0625}
     return {

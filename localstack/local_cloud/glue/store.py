@@ -81,6 +81,43 @@ CREATE INDEX IF NOT EXISTS job_runs_live ON job_runs (state)
 CREATE TABLE IF NOT EXISTS job_bookmarks (
     job TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (job, version)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS classifiers (name TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS crawlers (name TEXT PRIMARY KEY, state TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS crawls (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    crawler TEXT NOT NULL,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS crawls_crawler ON crawls (crawler, seq);
+-- The folders a crawler with CRAWL_NEW_FOLDERS_ONLY has seen.
+CREATE TABLE IF NOT EXISTS crawled_folders (
+    crawler TEXT NOT NULL, folder TEXT NOT NULL, PRIMARY KEY (crawler, folder)
+) WITHOUT ROWID;
+-- due: seconds since 1970, UTC.
+CREATE TABLE IF NOT EXISTS schedules (
+    kind TEXT NOT NULL, name TEXT NOT NULL, expression TEXT NOT NULL, due REAL NOT NULL, PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS triggers (name TEXT PRIMARY KEY, workflow TEXT, body TEXT NOT NULL);
+-- The conditions of a trigger that are met; scope is a workflow run's id, '' outside workflows.
+CREATE TABLE IF NOT EXISTS conditions_met (
+    trigger TEXT NOT NULL REFERENCES triggers(name) ON DELETE CASCADE,
+    scope TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    job_run TEXT,
+    PRIMARY KEY (trigger, scope, position)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS workflows (name TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS workflow_runs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    workflow TEXT NOT NULL,
+    id TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS workflow_runs_workflow ON workflow_runs (workflow, seq);
 """
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from local_cloud import processes
 from local_cloud.cloud import Cloud
+from local_cloud.glue.clock import Start
 from local_cloud.glue.launch import LaunchError, prepare, run_folder
 from local_cloud.glue.logs import LogStream, ship_all
 from local_cloud.glue.store import Store, dumps, loads, now
@@ -27,7 +28,9 @@ class Supervisor:
     """The processes of all job runs.
 
     Args:
-        retry: records the next attempt of a failed run and returns it, or ``None`` if there is none left.
+        finished: records what follows from a run's end (retries, triggers, events) in the same transaction and
+            returns what to start once that is on disk.
+        delayed: called when a run took longer than its ``NotificationProperty`` allows.
         bookmark: the bookmark of a job as JSON text, or ``None``.
         keep_bookmark: stores what a run committed.
     """
@@ -41,12 +44,14 @@ class Supervisor:
         cloud: Cloud,
         store: Store,
         *,
-        retry: Callable[[Shape, Shape], Shape | None],
+        finished: Callable[..., list[Start]],
+        delayed: Callable[[Shape], None],
         bookmark: Callable[[str], str | None],
         keep_bookmark: Callable[[Shape, str], None],
     ) -> None:
         self._cloud, self._store = cloud, store
-        self._retry, self._bookmark, self._keep_bookmark = retry, bookmark, keep_bookmark
+        self._finished, self._delayed = finished, delayed
+        self._bookmark, self._keep_bookmark = bookmark, keep_bookmark
         self._lock = threading.Lock()
         self._live: dict[str, _Watch] = {}
         self._closing = False
@@ -75,8 +80,9 @@ class Supervisor:
         watch.wake.set()
         return True
 
-    def recover(self) -> None:
-        """Runs that an earlier process left unfinished have failed, their processes are ended."""
+    def recover(self) -> list[Start]:
+        """Runs that an earlier process left unfinished have failed, their processes are ended. What to start now."""
+        starts: list[Start] = []
         for run_id, body, pid in self._store.read(
             "SELECT id, body, pid FROM job_runs WHERE state IN ('STARTING', 'RUNNING', 'STOPPING')"
         ):
@@ -87,11 +93,14 @@ class Supervisor:
             stopped = run["JobRunState"] == "STOPPING"
             message = "The local cloud ended while this run was under way and its process was stopped."
             final: Shape = {"JobRunState": "STOPPED"} if stopped else _failed(message)
-            self._update(run_id, CompletedOn=now(), **final)
+            with self._store.write():
+                ended = self._update(run_id, CompletedOn=now(), **final)
+                starts += self._finished(None, ended, retry=False)
         _forget_old(self._cloud.state_dir / "glue" / "runs")
+        return starts
 
     def close(self) -> None:
-        """Stop every run; they are recorded as failed because the local cloud ended."""
+        """Stop every run; the next process records them as failed, and what follows from it."""
         self._closing = True
         with self._lock:
             watches = list(self._live.values())
@@ -107,25 +116,26 @@ class Supervisor:
         except Exception as error:
             log.exception("Glue job run %s", run["Id"])
             final = _failed(f"The local cloud failed: {error}")
+        starts: list[Start] = []
         try:
-            self._take_bookmark(run)
-            run = self._update(run["Id"], CompletedOn=now(), **final)
-            retry = None
-            if final["JobRunState"] == "FAILED" and not self._closing:
-                retry = self._retry(job, run)
+            if final is not None:
+                self._take_bookmark(run)
+                with self._store.write():
+                    run = self._update(run["Id"], CompletedOn=now(), **final)
+                    starts = self._finished(job, run)
         finally:
             with self._lock:
                 self._live.pop(run["Id"], None)
-        if retry:
-            self.start(job, retry)
+        for start in starts:
+            start()
 
-    def _with_slot(self, job: Shape, run: Shape, watch: "_Watch") -> Shape:
+    def _with_slot(self, job: Shape, run: Shape, watch: "_Watch") -> Shape | None:
         while not self._slots.acquire(timeout=0.5):
             if watch.stopping or self._closing:
-                return self._ended(watch)
+                return {"JobRunState": "STOPPED"} if watch.stopping else None
         try:
             if watch.stopping or self._closing:
-                return self._ended(watch)
+                return {"JobRunState": "STOPPED"} if watch.stopping else None
             launch = prepare(self._cloud, job, run, self._bookmark(job["Name"]))
             return self._run(launch, run, watch)
         except LaunchError as error:
@@ -133,7 +143,7 @@ class Supervisor:
         finally:
             self._slots.release()
 
-    def _run(self, launch: Any, run: Shape, watch: "_Watch") -> Shape:
+    def _run(self, launch: Any, run: Shape, watch: "_Watch") -> Shape | None:
         output, error = launch.folder / "output.log", launch.folder / "error.log"
         with output.open("wb") as stdout, error.open("wb") as stderr:
             process = processes.popen(
@@ -152,6 +162,8 @@ class Supervisor:
             for file in (output, error)
         ]
         deadline = started + run["Timeout"] * self.minute_seconds
+        notice = (run.get("NotificationProperty") or {}).get("NotifyDelayAfter")
+        notice_at = started + notice * self.minute_seconds if notice else None
         timed_out = False
         while not watch.done.is_set():
             watch.wake.wait(min(self.ship_seconds, max(0.0, deadline - time.monotonic())))
@@ -159,6 +171,9 @@ class Supervisor:
             if watch.stopping or self._closing or timed_out:
                 break
             ship_all(streams)
+            if notice_at is not None and time.monotonic() >= notice_at:
+                notice_at = None
+                self._delayed(run)
         finished = watch.done.is_set()
         code = processes.end(process, 0 if finished else self.grace_seconds)
         if not self._closing:  # by now nobody serves CloudWatch Logs; the files stay in the run's folder
@@ -173,15 +188,7 @@ class Supervisor:
                 "JobRunState": "TIMEOUT",
                 "ErrorMessage": f"Job run timed out after {minutes} minutes.",
             }
-        return final | self._ended(watch)
-
-    def _ended(self, watch: "_Watch") -> Shape:
-        if watch.stopping:
-            return {"JobRunState": "STOPPED"}
-        return {
-            "JobRunState": "FAILED",
-            "ErrorMessage": "The local cloud was shut down while this run was under way.",
-        }
+        return final | {"JobRunState": "STOPPED"} if watch.stopping else None
 
     def _take_bookmark(self, run: Shape) -> None:
         file = run_folder(self._cloud, run["Id"]) / "bookmark.json"
