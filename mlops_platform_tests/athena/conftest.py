@@ -109,6 +109,12 @@ class Athena:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return f"s3://{BUCKET}/{key.rpartition('/')[0]}/"
 
+    def empty(self, prefix: str) -> None:
+        """Deletes what lies below a prefix."""
+        listed = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{prefix}/").get("Contents", [])
+        for item in listed:
+            self.s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+
     def put_parquet(self, key: str, table: pa.Table, **options: Any) -> str:
         buffer = io.BytesIO()
         pq.write_table(table, buffer, **options)

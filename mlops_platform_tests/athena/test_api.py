@@ -1,21 +1,12 @@
-"""Workgroups, limits, stopping, tokens, listings, saved queries, metadata; recovery."""
+"""Workgroups, tokens, reuse, result settings, listings, pages, saved queries, metadata."""
 
-import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
 from mlops_platform_tests.athena.conftest import BUCKET, Athena
-from mlops_platform_tests.fixtures_cloud import running
-
-MONSTER = (
-    "SELECT count(*) FROM UNNEST(sequence(1, 200000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 200000)) AS "
-    "b(y) WHERE x % 7 = y % 5"
-)
 
 
 @pytest.fixture
@@ -64,48 +55,6 @@ def test_tags(athena: Athena, group: str) -> None:
     athena.client.tag_resource(ResourceARN=arn, Tags=[{"Key": "b", "Value": "2"}])
     athena.client.untag_resource(ResourceARN=arn, TagKeys=["k"])
     assert athena.client.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
-
-
-def test_the_limit_on_scanned_bytes_cancels_before_reading(athena: Athena, group: str) -> None:
-    location = athena.put(f"{athena.database}/big/a.csv", b"x" * 999 + b"\n" * 10_000_001)
-    athena.client.update_work_group(
-        WorkGroup=group, ConfigurationUpdates={"BytesScannedCutoffPerQuery": 10_000_000}
-    )
-    athena(
-        f"CREATE EXTERNAL TABLE big (a string) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' LOCATION '{location}'"
-    )
-    answer = athena.wait(athena.start("SELECT count(*) FROM big", WorkGroup=group))
-    assert (answer.state, answer.reason) == ("CANCELLED", "Bytes scanned limit was exceeded")
-    assert answer.scanned > 10_000_000
-
-
-def test_a_running_query_is_really_stopped(athena: Athena) -> None:
-    id_ = athena.start(MONSTER)
-    deadline = time.monotonic() + 30
-    while (
-        athena.client.get_query_execution(QueryExecutionId=id_)["QueryExecution"]["Status"]["State"]
-        == "QUEUED"
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    time.sleep(0.3)
-    athena.client.stop_query_execution(QueryExecutionId=id_)
-    started = time.monotonic()
-    answer = athena.wait(id_, 10)
-    assert answer.state == "CANCELLED"
-    assert time.monotonic() - started < 5
-    assert not answer.execution["Status"].get("AthenaError")
-
-
-def test_others_are_answered_while_a_monster_runs(athena: Athena) -> None:
-    monster = athena.start(MONSTER)
-    try:
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda n: athena(f"SELECT {n} + 1").rows[0][0], range(20)))
-        assert answers == [str(n + 1) for n in range(20)]
-    finally:
-        athena.client.stop_query_execution(QueryExecutionId=monster)
-    assert athena.wait(monster).state == "CANCELLED"
 
 
 def test_the_same_token_starts_one_query(athena: Athena) -> None:
@@ -162,19 +111,3 @@ def test_metadata_shows_the_catalog(sales: Athena) -> None:
     assert [t["Name"] for t in names] == ["sales"]
     with pytest.raises(ClientError, match="MetadataException"):
         client.get_table_metadata(CatalogName="AwsDataCatalog", DatabaseName=sales.database, TableName="nope")
-
-
-def test_a_query_cut_off_by_a_crash_fails_with_the_reason(tmp_path: Path) -> None:
-    with running(tmp_path / "state") as cloud:
-        user = Athena(cloud, "default")
-        user.s3.create_bucket(Bucket=BUCKET)
-        done = user("SELECT 1 AS kept")
-        monster = user.start(MONSTER)
-        cloud.kill9()
-        cloud.up()
-        user = Athena(cloud, "default")
-        answer = user.wait(monster, 10)
-        assert (answer.state, "restarted" in answer.reason) == ("FAILED", True)
-        assert user.read(
-            user.client.get_query_execution(QueryExecutionId=done.id)["QueryExecution"]
-        ).rows == [["1"]]
