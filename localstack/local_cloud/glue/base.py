@@ -34,6 +34,31 @@ class EngineBase:
                 f"Catalog {catalog_id} not found. The local cloud has one catalog: {self.cloud.account_id}.",
             )
 
+    def tell_database(self, operation: str, database: str, *tables: str) -> None:
+        """Record the event of a database's change inside the caller's transaction."""
+        database = database.lower()
+        names = [name.lower() for name in tables]
+        detail: dict[str, Any] = {"databaseName": database, "typeOfChange": operation}
+        arns = [self.arn("table", f"{database}/{name}") for name in names]
+        if names:
+            detail["changedTables"] = names
+        self.outbox.add(
+            "Glue Data Catalog Database State Change", detail, *(arns or [self.arn("database", database)])
+        )
+
+    def tell_table(
+        self, operation: str, table: dict[str, Any], partitions: list[list[str]] | None = None
+    ) -> None:
+        """Record the event of a table's change, or of its partitions', inside the caller's transaction."""
+        detail: dict[str, Any] = {"databaseName": table["DatabaseName"], "typeOfChange": operation}
+        if partitions is not None:
+            if not partitions:
+                return
+            detail["changedPartitions"] = [f"[{', '.join(values)}]" for values in partitions]
+        detail["tableName"] = table["Name"]
+        arn = self.arn("table", f"{table['DatabaseName']}/{table['Name']}")
+        self.outbox.add("Glue Data Catalog Table State Change", detail, arn)
+
     def named_page(
         self,
         table: str,

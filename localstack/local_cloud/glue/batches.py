@@ -23,14 +23,17 @@ class PartitionBatches(Partitions):
         """At most 100 partitions."""
         _limit("BatchCreatePartition", PartitionInputList, 100)
         self.check_catalog(CatalogId)
-        errors = []
+        errors: list[Shape] = []
+        done: list[list[str]] = []
         with self.store.write():
             table_id, table = self.table(DatabaseName, TableName)
             for partition in PartitionInputList:
                 try:
                     self.insert_partition(table_id, table, partition)
+                    done.append(partition.get("Values") or [])
                 except ServiceError as error:
                     errors.append(partition_error(partition.get("Values") or [], error))
+            self.tell_table("BatchCreatePartition", table, done)
         return {"Errors": errors}
 
     def batch_get_partition(
@@ -56,16 +59,19 @@ class PartitionBatches(Partitions):
         """At most 100 partitions."""
         _limit("BatchUpdatePartition", Entries, 100)
         self.check_catalog(CatalogId)
-        errors = []
+        errors: list[Shape] = []
+        done: list[list[str]] = []
         with self.store.write():
             table_id, table = self.table(DatabaseName, TableName)
             for entry in Entries:
                 values = entry["PartitionValueList"]
                 try:
                     self.replace_partition(table_id, table, values, entry["PartitionInput"])
+                    done.append(values)
                 except ServiceError as error:
                     detail = {"ErrorCode": error.code, "ErrorMessage": error.message}
                     errors.append({"PartitionValueList": values, "ErrorDetail": detail})
+            self.tell_table("BatchUpdatePartition", table, done)
         return {"Errors": errors}
 
     def batch_delete_partition(
@@ -79,14 +85,17 @@ class PartitionBatches(Partitions):
         """At most 25 partitions."""
         _limit("BatchDeletePartition", PartitionsToDelete, 25)
         self.check_catalog(CatalogId)
-        errors = []
+        errors: list[Shape] = []
+        done: list[list[str]] = []
         with self.store.write():
             table_id, table = self.table(DatabaseName, TableName)
             for entry in PartitionsToDelete:
                 try:
                     self.remove_partition(table_id, table, entry["Values"])
+                    done.append(entry["Values"])
                 except ServiceError as error:
                     errors.append(partition_error(entry["Values"], error))
+            self.tell_table("BatchDeletePartition", table, done)
         return {"Errors": errors}
 
 

@@ -27,6 +27,7 @@ class Databases(EngineBase):
                 db.execute(
                     "INSERT OR REPLACE INTO tags VALUES (?, ?, ?)", (self.arn("database", name), tag, value)
                 )
+            self.tell_database("CreateDatabase", name)
         return {}
 
     def get_database(self, *, Name: str, CatalogId: str | None = None) -> Shape:
@@ -80,6 +81,7 @@ class Databases(EngineBase):
             if not db.execute("DELETE FROM databases WHERE name = ?", (name,)).rowcount:
                 raise not_found(f"Database {name} not found.")
             db.execute("DELETE FROM tags WHERE arn = ?", (self.arn("database", name),))
+            self.tell_database("DeleteDatabase", name)
         return {}
 
     def database(self, name: str) -> Shape:

@@ -24,6 +24,7 @@ class Partitions(TableVersions):
         with self.store.write():
             table_id, table = self.table(DatabaseName, TableName)
             self.insert_partition(table_id, table, PartitionInput)
+            self.tell_table("CreatePartition", table, [PartitionInput.get("Values", [])])
         return {}
 
     def get_partition(
@@ -104,6 +105,7 @@ class Partitions(TableVersions):
         with self.store.write():
             table_id, table = self.table(DatabaseName, TableName)
             self.replace_partition(table_id, table, PartitionValueList, PartitionInput)
+            self.tell_table("UpdatePartition", table, [PartitionValueList])
         return {}
 
     def delete_partition(
@@ -114,6 +116,7 @@ class Partitions(TableVersions):
         with self.store.write():
             table_id, table = self.table(DatabaseName, TableName)
             self.remove_partition(table_id, table, PartitionValues)
+            self.tell_table("DeletePartition", table, [PartitionValues])
         return {}
 
     def find_partition(self, table_id: int, table: Shape, values: list[str]) -> Shape | None:

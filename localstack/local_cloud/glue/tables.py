@@ -49,6 +49,7 @@ class Tables(Databases):
             db.execute("INSERT INTO table_versions VALUES (?, 0, ?)", (cursor.lastrowid, dumps(body)))
             for index in PartitionIndexes or []:
                 self.add_partition_index(int(cursor.lastrowid or 0), body, index)
+            self.tell_database("CreateTable", DatabaseName, body["Name"])
         return {}
 
     def get_table(
@@ -152,6 +153,7 @@ class Tables(Databases):
             db.execute("INSERT INTO table_versions VALUES (?, ?, ?)", (table_id, version, dumps(body)))
             if _key_types(body) != _key_types(old):
                 self._reindex(table_id, body)
+            self.tell_table("UpdateTable", body)
         return {}
 
     def delete_table(
@@ -160,9 +162,9 @@ class Tables(Databases):
         """Delete a table with its versions, partitions and statistics."""
         refuse("DeleteTable", TransactionId=TransactionId)
         self.check_catalog(CatalogId)
-        with self.store.write() as db:
-            table_id, _ = self.table(DatabaseName, Name)
-            db.execute("DELETE FROM tables WHERE id = ?", (table_id,))
+        with self.store.write():
+            self._remove_table(DatabaseName, Name)
+            self.tell_database("DeleteTable", DatabaseName, Name)
         return {}
 
     def batch_delete_table(
@@ -180,13 +182,24 @@ class Tables(Databases):
         errors = []
         self.check_catalog(CatalogId)
         self.database(DatabaseName)
+        done = []
         for name in TablesToDelete:
             try:
-                self.delete_table(DatabaseName=DatabaseName, Name=name)
+                with self.store.write():
+                    self._remove_table(DatabaseName, name)
+                    done.append(name)
             except ServiceError as error:
                 detail = {"ErrorCode": error.code, "ErrorMessage": error.message}
                 errors.append({"TableName": name, "ErrorDetail": detail})
+        if done:
+            with self.store.write():
+                self.tell_database("BatchDeleteTable", DatabaseName, *done)
         return {"Errors": errors}
+
+    def _remove_table(self, database: str, name: str) -> None:
+        table_id, _ = self.table(database, name)
+        with self.store.write() as db:
+            db.execute("DELETE FROM tables WHERE id = ?", (table_id,))
 
     def table(self, database: str, name: str) -> tuple[int, Shape]:
         """The table's row number and its ``Table`` shape.
