@@ -6,20 +6,9 @@ _STATISTICS = ("count", "mean", "stddev", "min", "max")
 
 
 def install() -> None:
-    """Patch the functions module scripts import as ``F``."""
+    """Patch the methods of DataFrames."""
     import pyspark.sql.connect.functions as connect
-    from pyspark.sql import functions
     from pyspark.sql.connect.dataframe import DataFrame
-
-    native_isnan = connect.isnan
-
-    def isnan(col: Any) -> Any:
-        """False for NULL, as Spark has it."""
-        native = native_isnan(col)
-        name = str(native).removeprefix("Column<'").removesuffix("'>")
-        return connect.coalesce(native, connect.lit(False)).alias(name)
-
-    connect.isnan = functions.isnan = isnan
 
     native_count = DataFrame.count
     DataFrame.count = lambda self: int(native_count(self))  # the Connect client gives NumPy's integer

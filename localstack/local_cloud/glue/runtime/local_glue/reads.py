@@ -4,9 +4,8 @@ import fnmatch
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-from local_glue import jdbc, s3
+from local_glue import folders, jdbc, s3, texts
 from local_glue.run import UnsupportedError
 
 _INFERENCE = "spark.sql.sources.partitionColumnTypeInference.enabled"
@@ -74,6 +73,10 @@ def _load(reader: Any, path: Any, send: Any) -> Any:
 
         return csv.read(reader, paths, options, lambda where: send(reader, where))
     frame = send(reader, paths or None)
+    if source == "json" and not reader._schema:
+        reader.schema(texts.sorted_schema(frame.schema))
+        frame = send(reader, paths)
+        reader._schema = ""
     if (
         source in _TYPED_FORMATS
         and not reader._schema
@@ -131,14 +134,12 @@ def type_partitions(frame: Any, paths: list[str]) -> Any:
 
     values: dict[str, set[str]] = {}
     for path in paths:
-        if not s3.is_s3(path):
-            continue
-        base = s3.split(path)[1].rstrip("/")
-        for entry in s3.objects(path):
-            for part in entry["Key"][len(base) :].strip("/").split("/")[:-1]:
+        base = s3.split(path)[1].rstrip("/") if s3.is_s3(path) else path.removeprefix("file://").rstrip("/")
+        for file in folders.listing(path):
+            for part in file[len(base) :].strip("/").split("/")[:-1]:
                 name, equals, value = part.partition("=")
                 if equals:
-                    values.setdefault(name, set()).add(unquote(value))
+                    values.setdefault(name, set()).add(folders.unescape(value))
     for name, seen in values.items():
         if name not in frame.columns:
             continue

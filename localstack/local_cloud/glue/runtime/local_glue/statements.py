@@ -25,11 +25,30 @@ def run(spark: Any, text: str, args: Any, native: Any) -> Any:
         catalog.use(tree.this.name)
         return spark.createDataFrame([], "result string")
     if isinstance(tree, exp.Query):
-        return native(spark, _with_views(spark, text, tree), args)
+        return native(spark, _corrected(spark, _with_views(spark, text, tree)), args)
     _refuse_catalog_changes(tree)
     if isinstance(tree, exp.Create):
         return native(spark, _with_views(spark, text, tree.expression) if tree.expression else text, args)
     return native(spark, text, args)
+
+
+def _corrected(spark: Any, text: str) -> str:
+    """The query with the engine's differences corrected."""
+    import pyspark.sql.connect.proto as pb2
+    import sqlglot
+
+    from local_glue.corrections import sql_text
+
+    def plan(query: str) -> Any:
+        return pb2.Plan(root=pb2.Relation(sql=pb2.SQL(query=query)))
+
+    client = spark.client
+    return sql_text.correct_query(
+        text,
+        sqlglot.parse_one(text, read="spark"),
+        lambda query: client._uncorrected_schema(plan(query)).fields,
+        lambda query: client._uncorrected_plan(plan(query)),
+    )
 
 
 def _with_views(spark: Any, text: str, tree: Any) -> str:

@@ -3,10 +3,10 @@
 
 from typing import Any
 
-from local_glue import s3
+from local_glue import folders, s3, texts
+from local_glue.folders import HIVE_NULL
 from local_glue.run import UnsupportedError, scratch
 
-HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _CODEC = "spark.sql.parquet.compression.codec"
 _OVERWRITE = "spark.sql.sources.partitionOverwriteMode"
 _FORMATS = ("parquet", "csv", "json", "text", "orc")
@@ -61,9 +61,15 @@ def _save(writer: Any, path: str | None, send: Any) -> None:
         writer.option("compression", _setting(writer, _CODEC) or "snappy")
     if write.partitioning_cols:
         _name_null_partitions(write)
+    if source in ("csv", "json"):
+        _as_text(writer, source, options)
     mode = (options.get("partitionoverwritemode") or _setting(writer, _OVERWRITE) or "static").lower()
-    if _is_overwrite(write) and mode == "dynamic" and write.partitioning_cols and s3.is_s3(path):
+    if _is_overwrite(write) and mode == "dynamic" and write.partitioning_cols:
         _overwrite_partitions(writer, path, send)
+    elif write.partitioning_cols:
+        before = set() if _is_overwrite(write) else folders.listing(path)
+        send(writer, path)
+        folders.rename(path, folders.listing(path) - before)
     else:
         send(writer, path)
     if source == "parquet" and s3.is_s3(path) and not write.partitioning_cols and not any(s3.objects(path)):
@@ -112,15 +118,32 @@ def _overwrite_partitions(writer: Any, path: str, send: Any) -> None:
 
     The engine knows "overwrite" as "empty the table first", whatever ``partitionOverwriteMode`` says.
     """
+    if not s3.is_s3(path):
+        raise UnsupportedError(
+            f"Dynamic partition overwrite is supported by the local Spark engine in S3, not in {path}."
+        )
     write = writer._write
     bucket, key = s3.split(path)
     prefix = key.rstrip("/") + "/"
-    before = {entry["Key"] for entry in s3.objects(path)}
+    before = folders.listing(path)
     write.mode = "append"
     send(writer, path)
-    after = {entry["Key"] for entry in s3.objects(path)}
-    touched = {_folder(new) for new in after - before}
+    new = folders.rename(path, folders.listing(path) - before)
+    touched = {_folder(one) for one in new}
     s3.delete(bucket, sorted(old for old in before if _folder(old) in touched and old.startswith(prefix)))
+
+
+def _as_text(writer: Any, source: str, options: dict[str, Any]) -> None:
+    from pyspark.sql.connect.dataframe import DataFrame
+
+    write = writer._write
+    frame = texts.written(DataFrame.withPlan(write._child, _session()), source, options)
+    if source == "csv":
+        frame = texts.csv_lines(frame, list(write.partitioning_cols), options)
+        for name in ("delimiter", "escape", "dateFormat", "timestampFormat"):
+            write.options.pop(name, None)
+        writer.options(sep="\x01", quote="\x02")  # the engine shall quote nothing itself
+    write._child = frame._plan
 
 
 def _folder(key: str) -> str:
