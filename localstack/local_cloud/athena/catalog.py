@@ -5,12 +5,14 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_cloud.athena import information_schema
 from local_cloud.athena.errors import QueryError, unsupported
 from local_cloud.athena.trino.types import Type, parse_type
 from local_cloud.errors import ServiceError
 
 Shape = dict[str, Any]
 CATALOG = "awsdatacatalog"
+BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,10 @@ class Partition:
 
 @dataclass(frozen=True)
 class Table:
-    """A readable table: ``format`` is parquet, lazy, opencsv or json; ``properties`` those of SerDe and table."""
+    """A readable table: ``format`` names its reader, ``properties`` are those of SerDe and table.
+
+    ``source``: of an Iceberg table the loaded table and snapshot (``iceberg.tables.Source``).
+    """
 
     database: str
     name: str
@@ -42,6 +47,7 @@ class Table:
     properties: dict[str, str]
     location: str
     raw: Shape = field(repr=False, hash=False, compare=False)
+    source: Any = field(default=None, repr=False, hash=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Catalog:
 
     def __init__(self, glue: Any) -> None:
         self.glue = glue
-        self._found: dict[tuple[str, str], Table | View] = {}
+        self._found: dict[tuple[str, str, Any], Table | View] = {}
 
     def raw_table(self, database: str, name: str) -> Shape | None:
         """GetTable's answer, or None."""
@@ -116,26 +122,44 @@ class Catalog:
         return True
 
     def find(
-        self, catalog: str, database: str, name: str, position: tuple[int, int] | None = None
+        self,
+        catalog: str,
+        database: str,
+        name: str,
+        position: tuple[int, int] | None = None,
+        version: Any = None,
     ) -> Table | View:
-        """The table or view of that name.
+        """The table or view of that name; ``version``: the snapshot of an Iceberg table (``iceberg.tables.Version``).
 
         Raises:
-            QueryError: CATALOG_NOT_FOUND, SCHEMA_NOT_FOUND, TABLE_NOT_FOUND, NOT_SUPPORTED for formats not read here.
+            QueryError: CATALOG_NOT_FOUND, SCHEMA_NOT_FOUND, TABLE_NOT_FOUND, NOT_SUPPORTED for formats not read here
+                and for versions of tables that have none.
         """
         if catalog != CATALOG:
             raise QueryError("CATALOG_NOT_FOUND", f"Catalog '{catalog}' does not exist", position)
-        key = (database, name)
+        if database == information_schema.NAME:
+            return _shown(self.glue, name, position)
+        key = (database, name, version)
         if key not in self._found:
-            raw = self.raw_table(database, name)
-            if raw is None:
-                if not self.has_database(database):
-                    raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", position)
-                raise QueryError(
-                    "TABLE_NOT_FOUND", f"Table '{catalog}.{database}.{name}' does not exist", position
-                )
-            self._found[key] = view_of(raw) if raw.get("TableType") == "VIRTUAL_VIEW" else table_of(raw)
+            self._found[key] = self._read(database, name, position, version)
         return self._found[key]
+
+    def _read(self, database: str, name: str, position: tuple[int, int] | None, version: Any) -> Table | View:
+        from local_cloud.athena import iceberg
+
+        base, _, part = name.partition("$")
+        raw = self.raw_table(database, base)
+        if raw is not None and iceberg.is_iceberg(raw):
+            return iceberg.table_of(self.glue.cloud, raw, part, version)
+        if raw is None or part:
+            if not self.has_database(database):
+                raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", position)
+            raise QueryError(
+                "TABLE_NOT_FOUND", f"Table '{CATALOG}.{database}.{name}' does not exist", position
+            )
+        if version is not None:
+            raise QueryError("NOT_SUPPORTED", "This connector does not support versioned tables", position)
+        return view_of(raw) if raw.get("TableType") == "VIRTUAL_VIEW" else table_of(raw)
 
     def partitions(self, table: Table, expressions: list[str]) -> list[Partition]:
         """The registered partitions that fulfil every Glue expression; all files of a table without partition keys."""
@@ -147,18 +171,41 @@ class Catalog:
         found: list[Partition] = []
         while True:
             page = self.glue.get_partitions(**arguments)
-            for p in page["Partitions"]:
-                descriptor = p.get("StorageDescriptor") or {}
-                location = descriptor.get("Location") or _hive_location(table, p["Values"])
-                found.append(Partition(tuple(p["Values"]), location))
+            found += [_partition(table, p) for p in page["Partitions"]]
             if not page.get("NextToken"):
                 return found
             arguments["NextToken"] = page["NextToken"]
+
+    def locations(self, table: Table, values: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+        """Where those of the partitions lie that are registered; ``()`` stands for a table without partition keys."""
+        if not table.partition_keys:
+            return {(): table.location}
+        found: dict[tuple[str, ...], str] = {}
+        for start in range(0, len(values), BATCH):
+            answer = self.glue.batch_get_partition(
+                DatabaseName=table.database,
+                TableName=table.name,
+                PartitionsToGet=[{"Values": list(v)} for v in values[start : start + BATCH]],
+            )
+            read = [_partition(table, p) for p in answer["Partitions"]]
+            found |= {p.values: p.location for p in read}
+        return found
+
+
+def _partition(table: Table, raw: Shape) -> Partition:
+    descriptor = raw.get("StorageDescriptor") or {}
+    location = descriptor.get("Location") or _hive_location(table, raw["Values"])
+    return Partition(tuple(raw["Values"]), location)
 
 
 def _hive_location(table: Table, values: list[str]) -> str:
     folders = "/".join(f"{k.name}={v}" for k, v in zip(table.partition_keys, values, strict=True))
     return f"{table.location.rstrip('/')}/{folders}/"
+
+
+def _shown(glue: Any, name: str, position: tuple[int, int] | None) -> View:
+    text, columns = information_schema.view(glue, name, position)
+    return View(information_schema.NAME, name, text, information_schema.NAME, columns)
 
 
 def view_of(raw: Shape) -> View:
@@ -181,8 +228,6 @@ def table_of(raw: Shape) -> Table:
     library = serde.get("SerializationLibrary") or ""
     name = f"{raw['DatabaseName']}.{raw['Name']}"
     parameters = raw.get("Parameters") or {}
-    if parameters.get("table_type", "").upper() == "ICEBERG":
-        raise unsupported(f"Iceberg (table {name})")
     if library not in _SERDES:
         raise unsupported(f"SerDe '{library}' (table {name})")
     columns = tuple(Column(c["Name"].lower(), parse_type(c["Type"])) for c in descriptor.get("Columns") or [])

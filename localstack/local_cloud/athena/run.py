@@ -135,6 +135,9 @@ def _with_header(file: Path, names: list[str]) -> Path:
     return whole
 
 
+_WITH_PARAMETERS = ("insert", "unload", "create_table_as", "delete", "update", "merge")
+
+
 def dispatch(run: Run, handler: str, sql: str) -> Outcome:
     """Runs a statement's handler.
 
@@ -143,6 +146,7 @@ def dispatch(run: Run, handler: str, sql: str) -> Outcome:
     """
     from local_cloud.athena import writes
     from local_cloud.athena.ddl import definitions, prepared, show, views
+    from local_cloud.athena.iceberg import changes
 
     handlers = {
         "create_view": views.create_view, "drop_view": views.drop_view, "create_table": definitions.create_table,
@@ -153,12 +157,13 @@ def dispatch(run: Run, handler: str, sql: str) -> Outcome:
         "show_columns": show.show_columns, "show_partitions": show.show_partitions, "show_create": show.show_create,
         "show_properties": show.show_properties, "describe": show.describe, "prepare": prepared.prepare,
         "deallocate": prepared.deallocate, "create_table_as": writes.create_table_as, "insert": writes.insert,
-        "unload": writes.unload,
+        "unload": writes.unload, "delete": changes.delete, "update": changes.update, "merge": changes.merge,
+        "optimize": changes.refused, "vacuum": changes.refused,
     }  # fmt: skip
     if handler == "query":
         return run.query(sql)
     if handler == "explain":
         return run.explain(sql)
-    if run.parameters and handler not in ("insert", "unload", "create_table_as"):
+    if run.parameters and handler not in _WITH_PARAMETERS:
         raise QueryError("INVALID_PARAMETER_USAGE", "Execution parameters are not allowed in this statement")
     return handlers[handler](run, sql)

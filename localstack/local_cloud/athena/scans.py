@@ -3,10 +3,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from local_cloud.athena.catalog import Catalog, Column, Partition
 from local_cloud.athena.errors import QueryError
+from local_cloud.athena.iceberg.read import files as iceberg_files
 from local_cloud.athena.projection import is_projected, projected
 from local_cloud.athena.pruning import (
     NULL_PARTITION,
@@ -65,6 +67,12 @@ class Planner:
     def __init__(self, catalog: Catalog, objects: Any, connection: Any) -> None:
         self.catalog, self.objects, self.connection = catalog, objects, connection
 
+    @property
+    def folder(self) -> Path:
+        """Takes files that must be decoded before DuckDB reads them: beside what the query spills, gone with it."""
+        found = self.connection.execute("SELECT current_setting('temp_directory')").fetchall()
+        return Path(found[0][0]) / "decoded"
+
     def plan(self, scan: Scan, needed: set[str], *, uses_path: bool) -> Plan:
         """Prunes, lists and counts; ``needed``: the columns whose bytes are read.
 
@@ -72,9 +80,13 @@ class Planner:
             QueryError.
         """
         plan = Plan(scan)
-        plan.partitions = self._partitions(scan)
-        for number, partition in enumerate(plan.partitions):
-            plan.files += self._files(partition, number)
+        if scan.table.format == "iceberg":
+            plan.partitions = [Partition((), scan.table.location)]
+            plan.files = iceberg_files(scan.table, sorted(scan.columns), self.objects, self.folder)
+        else:
+            plan.partitions = self._partitions(scan)
+            for number, partition in enumerate(plan.partitions):
+                plan.files += self._files(partition, number)
         reader = READERS[scan.table.format]
         columns = [c for c in scan.table.columns if c.name in scan.columns]
         plan.bytes = reader.bytes(plan.files, {c for c in needed if c in {x.name for x in columns}})

@@ -7,7 +7,7 @@ from typing import Any
 from local_cloud.athena.ddl.create import FORMATS
 from local_cloud.athena.ddl.tokens import Reader
 from local_cloud.athena.errors import QueryError, syntax, unsupported
-from local_cloud.athena.trino.typed import quote
+from local_cloud.athena.trino.typed import identifier, quote
 from local_cloud.athena.trino.types import Type, hive_name
 
 Shape = dict[str, Any]
@@ -59,9 +59,10 @@ def options(reader: Reader) -> dict[str, Any]:
 
 
 def target_of(options: dict[str, Any], columns: list[tuple[str, Type]]) -> Target:
+    as_hive = {"table_type": "hive", "is_external": "true"}  # what tables of Athena are unless they say otherwise
     for name in ("bucketed_by", "bucket_count", "table_type", "is_external"):
-        if name in options and not (name == "table_type" and str(options[name]).upper() == "HIVE"):
-            raise unsupported(f"Table property {name}")
+        if name in options and str(options[name]).lower() != as_hive.get(name):
+            raise unsupported(f"Table property {name} = {options[name]}")
     format_ = str(options.get("format", "PARQUET")).upper()
     if format_ not in ("PARQUET", "TEXTFILE", "JSON"):
         raise unsupported(f"Writing {format_}")
@@ -74,7 +75,7 @@ def target_of(options: dict[str, Any], columns: list[tuple[str, Type]]) -> Targe
     if codec not in (_PARQUET_CODECS if format_ == "PARQUET" else _TEXT_CODECS):
         raise unsupported(f"Compression {codec} of {format_}")
     known = {"format", "write_compression", "parquet_compression", "compression", "partitioned_by", "external_location",
-             "field_delimiter", "table_type", "compression_level"}  # fmt: skip
+             "field_delimiter", "table_type", "is_external", "compression_level"}  # fmt: skip
     if set(options) - known or "compression_level" in options:
         raise unsupported(
             f"Table property {min((set(options) - known) | ({'compression_level'} & set(options)))}"
@@ -95,6 +96,24 @@ def check_storable(columns: list[tuple[str, Type]]) -> None:
     for name, kind in columns:
         if re.search(r"with time zone|interval|json|time\(|unknown", str(kind).replace("timestamp(", "")):
             raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: {kind} (column {name}); cast it")
+
+
+def file_value(sql: str, kind: Type, depth: int = 0) -> str:
+    """A value whose rows have their members' names again, as files carry them."""
+    if kind.base == "row":
+        parts = ", ".join(
+            f"{identifier(n or f'field{i - 1}')} := {file_value(f'({sql}).f{i}', t, depth)}"
+            for i, (n, t) in enumerate(kind.args, 1)
+        )
+        return f"CASE WHEN {sql} IS NULL THEN NULL ELSE struct_pack({parts}) END"
+    if kind.base == "array" and "row(" in str(kind):
+        return f"list_transform({sql}, lambda w{depth}: {file_value(f'w{depth}', kind.args[0], depth + 1)})"
+    if kind.base == "map" and "row(" in str(kind):
+        key = file_value(f"w{depth}.key", kind.args[0], depth + 1)
+        value = file_value(f"w{depth}.value", kind.args[1], depth + 1)
+        pairs = f"list_transform(map_entries({sql}), lambda w{depth}: struct_pack(key := {key}, value := {value}))"
+        return f"CASE WHEN {sql} IS NULL THEN NULL ELSE map_from_entries({pairs}) END"
+    return sql
 
 
 def copy_options(target: Target) -> tuple[str, str]:

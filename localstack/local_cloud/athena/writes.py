@@ -15,12 +15,15 @@ from local_cloud.athena.compiled import Bound
 from local_cloud.athena.ddl.definitions import register
 from local_cloud.athena.ddl.tokens import Reader
 from local_cloud.athena.errors import QueryError, syntax, unsupported
+from local_cloud.athena.iceberg import ddl as iceberg_ddl
+from local_cloud.athena.iceberg import write
 from local_cloud.athena.outcome import Outcome
+from local_cloud.athena.projection import is_projected, location
 from local_cloud.athena.scans import split_uri
 from local_cloud.athena.targets import Target
 from local_cloud.athena.trino.casts import cast, text_of
 from local_cloud.athena.trino.typed import Typed, identifier, quote
-from local_cloud.athena.trino.types import Type, coercible
+from local_cloud.athena.trino.types import Type, coercible, duck
 
 if TYPE_CHECKING:
     from local_cloud.athena.run import Run
@@ -39,21 +42,6 @@ class Written:
     path: Path
     folders: str
     values: tuple[str, ...]
-
-
-def _named(sql: str, kind: Type, depth: int = 0) -> str:
-    """A value whose rows have their members' names again, as files carry them."""
-    if kind.base == "row":
-        parts = ", ".join(
-            f"{identifier(n or f'field{i - 1}')} := {_named(f'({sql}).f{i}', t, depth)}"
-            for i, (n, t) in enumerate(kind.args, 1)
-        )
-        return f"CASE WHEN {sql} IS NULL THEN NULL ELSE struct_pack({parts}) END"
-    if kind.base == "array" and "row(" in str(kind):
-        return f"list_transform({sql}, lambda w{depth}: {_named(f'w{depth}', kind.args[0], depth + 1)})"
-    if kind.base == "map" and "row(" in str(kind):
-        raise unsupported(f"Writing {kind}")
-    return sql
 
 
 def _write(
@@ -75,39 +63,36 @@ def _write(
     options, suffix = targets.copy_options(target)
     if target.keys:
         listed = ", ".join(identifier(k) for k in target.keys)
-        distinct = bound.connection.execute(
-            f"SELECT count(*) FROM (SELECT DISTINCT {listed} FROM ({sql}))"
-        ).fetchone()[0]
-        if distinct > MAX_PARTITIONS:
-            raise QueryError(
-                "HIVE_TOO_MANY_OPEN_PARTITIONS",
-                f"Exceeded limit of {MAX_PARTITIONS} open writers for partitions/buckets",
-            )
         options += f", PARTITION_BY ({listed}), FILENAME_PATTERN 'part_{{uuid}}'"
         place = folder
     else:
         place = folder / f"part_{uuid.uuid4().hex}{suffix}"
     rows = bound.connection.execute(f"COPY ({sql}) TO {quote(str(place))} ({options})").fetchone()[0]
     run.job.check()
-    return _found(folder, suffix), int(rows)
+    found = _found(folder)
+    if len({f.values for f in found}) > MAX_PARTITIONS:
+        raise QueryError(
+            "HIVE_TOO_MANY_OPEN_PARTITIONS",
+            f"Exceeded limit of {MAX_PARTITIONS} open writers for partitions/buckets",
+        )
+    return found, int(rows)
 
 
 def _file_value(text: str, kind: Type, format_: str) -> str:
     if format_ != "TEXTFILE":
-        return _named(text, kind)
+        return targets.file_value(text, kind)
     template = text_of(kind)
     if template is None or kind.base == "varbinary":
         raise unsupported(f"Writing {kind} as text")
     return template.replace("{0}", text)
 
 
-def _found(folder: Path, suffix: str) -> list[Written]:
+def _found(folder: Path) -> list[Written]:
     found = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         above = path.relative_to(folder).parts[:-1]
         values = tuple(unquote(part.partition("=")[2]) for part in above)
         found.append(Written(path, "".join(part + "/" for part in above), values))
-    del suffix
     return found
 
 
@@ -136,15 +121,19 @@ def _empty(run: "Run", location: str) -> str:
 
 
 def create_table_as(run: "Run", sql: str) -> Outcome:
-    """CREATE TABLE name [WITH (...)] AS query: https://docs.aws.amazon.com/athena/latest/ug/create-table-as.html"""
+    """CREATE TABLE name [WITH (...)] AS query: https://docs.aws.amazon.com/athena/latest/ug/create-table-as.html
+
+    Without AS it declares an Iceberg table.
+    """
     reader = Reader(sql)
     reader.expect("CREATE", "TABLE")
     quiet = reader.words("IF", "NOT", "EXISTS")
     database, name = reader.qualified()
     database = database or run.database
+    if reader.peek().text == "(":
+        return iceberg_ddl.create_table(run, reader, database, name, quiet=quiet)
     options = targets.options(reader) if reader.words("WITH") else {}
-    if not reader.words("AS"):
-        raise unsupported("CREATE TABLE without AS (Iceberg tables)")
+    reader.expect("AS")
     query = reader.rest()
     with_data = not re.search(r"\bWITH\s+NO\s+DATA\s*$", query, re.I)
     query = re.sub(r"\bWITH\s+(NO\s+)?DATA\s*$", "", query, flags=re.I)
@@ -154,6 +143,33 @@ def create_table_as(run: "Run", sql: str) -> Outcome:
         raise QueryError("TABLE_ALREADY_EXISTS", f"Table 'awsdatacatalog.{database}.{name}' already exists")
     if not run.catalog.has_database(database):
         raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist")
+    if str(options.pop("table_type", "HIVE")).upper() == "ICEBERG":
+        return _iceberg_as(run, database, name, options, query, with_data=with_data)
+    return _hive_as(run, database, name, options, query, with_data=with_data)
+
+
+def _iceberg_as(
+    run: "Run", database: str, name: str, options: Shape, query: str, *, with_data: bool
+) -> Outcome:
+    with run.bound(query) as bound:
+        columns = [(str(f.name).lower(), f.type) for f in bound.fields]
+        _check_names(columns)
+        items = write.arrow_items([f"q.{f.sql}" for f in bound.fields], columns)
+        sql = f"SELECT {items} FROM ({bound.sql}) AS q" + ("" if with_data else " WHERE false")
+        bound.lock(sql)
+        count = 0
+
+        def rows(schema: Any) -> Any:
+            nonlocal count
+            found = write.arrow(bound.connection, sql, schema)
+            count = found.num_rows
+            return found
+
+        iceberg_ddl.create_as(run, database, name, columns, options, rows)
+    return Outcome(bytes=run.bytes, rows=count)
+
+
+def _hive_as(run: "Run", database: str, name: str, options: Shape, query: str, *, with_data: bool) -> Outcome:
     place = _empty(
         run, options.get("external_location") or f"{run.output.rpartition('/')[0]}/tables/{run.job.id}/"
     )
@@ -186,44 +202,71 @@ def _check_names(columns: list[tuple[str, Type]]) -> None:
 
 
 def insert(run: "Run", sql: str) -> Outcome:
-    """INSERT INTO table [(columns)] query: https://docs.aws.amazon.com/athena/latest/ug/insert-into.html"""
+    """INSERT INTO table [(columns)] query: https://docs.aws.amazon.com/athena/latest/ug/insert-into.html
+
+    Columns that are not listed become NULL.
+    """
     reader = Reader(sql)
     reader.expect("INSERT", "INTO")
     database, name = reader.qualified()
-    named: list[str] = []
-    if (
-        reader.peek().text == "("
-        and reader.peek(1).upper not in ("SELECT", "WITH", "VALUES")
-        and reader.peek(1).text != "("
-    ):
-        reader.need("(")
-        named.append(reader.name())
-        while reader.symbol(","):
-            named.append(reader.name())
-        reader.need(")")
+    named = _insert_columns(reader)
     found = run.catalog.find("awsdatacatalog", database or run.database, name)
     if not isinstance(found, Table):
         raise QueryError("NOT_SUPPORTED", f"Inserting into views is not supported: {name}")
+    columns = [(c.name, c.type) for c in (*found.columns, *found.partition_keys)]
+    for column in named:
+        if column not in dict(columns):
+            raise QueryError(
+                "COLUMN_NOT_FOUND", f"Insert column name does not exist in target table: {column}"
+            )
+        if named.count(column) > 1:
+            raise syntax(f"Insert column name is specified more than once: {column}")
+    if found.source is not None:
+        with run.bound(reader.rest()) as bound:
+            items = write.arrow_items(_coerced(bound, columns, named), columns)
+            inserted = f"SELECT {items} FROM ({bound.sql}) AS q"
+            bound.lock(inserted)
+            new = write.arrow(bound.connection, inserted, found.source.schema)
+            write.append(run, found, new)
+        return Outcome(bytes=run.bytes, rows=new.num_rows)
     target = _insert_target(found)
-    if named and named != [n for n, _ in target.columns]:
-        raise unsupported("INSERT with a column list other than all columns in their order")
     with run.bound(reader.rest()) as bound:
-        coerced = _coerced(bound, target)
-        files, rows = _write(run, bound, target, coerced=coerced)
-        known = {p.values: p.location for p in run.catalog.partitions(found, [])}
-        places = {f.values: known.get(f.values) or f"{found.location.rstrip('/')}/{f.folders}" for f in files}
-        _send(run, files, lambda file: places[file.values].rstrip("/") + "/")
-    new = {values: place for values, place in places.items() if values not in known}
-    descriptor = found.raw["StorageDescriptor"]
-    if found.properties.get("projection.enabled", "").lower() != "true":
-        inputs = [
-            {"Values": list(v), "StorageDescriptor": {**descriptor, "Location": p}}
-            for v, p in sorted(new.items())
-            if v
-        ]
-        run.undo.will_register(found.database, found.name, [(list(v), p) for v, p in new.items() if v])
-        register(run, found.database, found.name, inputs, quiet=True)
+        files, rows = _write(run, bound, target, coerced=_coerced(bound, columns, named))
+        _publish(run, found, files)
     return Outcome(bytes=run.bytes, rows=rows)
+
+
+def _insert_columns(reader: Reader) -> list[str]:
+    if reader.peek().text != "(" or reader.peek(1).text == "(":
+        return []
+    if reader.peek(1).upper in ("SELECT", "WITH", "VALUES", "TABLE"):
+        return []
+    reader.need("(")
+    named = [reader.name()]
+    while reader.symbol(","):
+        named.append(reader.name())
+    reader.need(")")
+    return named
+
+
+def _publish(run: "Run", table: Table, files: list[Written]) -> None:
+    """Uploads the files to their partitions, and registers the partitions that are new."""
+    projected = is_projected(table)
+    known = {} if projected else run.catalog.locations(table, sorted({f.values for f in files}))
+    places = {
+        f.values: known.get(f.values)
+        or (location(table, f.values) if projected else f"{table.location.rstrip('/')}/{f.folders}")
+        for f in files
+    }
+    _send(run, files, lambda file: places[file.values].rstrip("/") + "/")
+    new = {v: p for v, p in places.items() if v and v not in known and not projected}
+    descriptor = table.raw["StorageDescriptor"]
+    inputs = [
+        {"Values": list(v), "StorageDescriptor": {**descriptor, "Location": p}}
+        for v, p in sorted(new.items())
+    ]
+    run.undo.will_register(table.database, table.name, [(list(v), p) for v, p in new.items()])
+    register(run, table.database, table.name, inputs, quiet=True)
 
 
 def _insert_target(table: Table) -> Target:
@@ -242,8 +285,11 @@ def _insert_target(table: Table) -> Target:
     raise unsupported(f"INSERT into a table with SerDe {table.format}")
 
 
-def _coerced(bound: Bound, target: Target) -> list[str]:
-    found, wanted = [f.type for f in bound.fields], [t for _, t in target.columns]
+def _coerced(bound: Bound, columns: list[tuple[str, Type]], named: list[str]) -> list[str]:
+    """The query's outputs as the table's columns, in the table's order."""
+    names = named or [n for n, _ in columns]
+    kinds = dict(columns)
+    found, wanted = [f.type for f in bound.fields], [kinds[n] for n in names]
     if len(found) != len(wanted) or not all(
         coercible(f, w) or (f.text and w.text) or (f.base == w.base == "timestamp")
         for f, w in zip(found, wanted, strict=True)
@@ -253,7 +299,10 @@ def _coerced(bound: Bound, target: Target) -> list[str]:
             f"Insert query has mismatched column types: Table: [{', '.join(map(str, wanted))}], "
             f"Query: [{', '.join(map(str, found))}]",
         )
-    return [cast(Typed(f"q.{f.sql}", f.type), w).sql for f, w in zip(bound.fields, wanted, strict=True)]
+    given = {
+        n: cast(Typed(f"q.{f.sql}", f.type), kinds[n]).sql for n, f in zip(names, bound.fields, strict=True)
+    }
+    return [given.get(n) or f"CAST(NULL AS {duck(kind)})" for n, kind in columns]
 
 
 def unload(run: "Run", sql: str) -> Outcome:

@@ -238,7 +238,8 @@ def _extension(handler: str) -> str:
     """Of the result's key: https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html"""
     if handler == "query":
         return ".csv"
-    return "" if handler in ("insert", "unload", "create_table_as") else ".txt"
+    writes = ("insert", "unload", "create_table_as", "delete", "update", "merge")
+    return "" if handler in writes else ".txt"
 
 
 def _public(body: Shape) -> Shape:

@@ -7,6 +7,8 @@ from local_cloud.athena.catalog import Partition, table_of
 from local_cloud.athena.ddl import create
 from local_cloud.athena.ddl.tokens import Reader
 from local_cloud.athena.errors import QueryError, syntax, unsupported
+from local_cloud.athena.iceberg import ddl as iceberg_ddl
+from local_cloud.athena.iceberg import is_iceberg
 from local_cloud.athena.outcome import Outcome, text
 from local_cloud.athena.scans import split_uri
 from local_cloud.errors import ServiceError
@@ -114,6 +116,9 @@ def drop_table(run: "Run", sql: str) -> Outcome:
         )
     if table.get("TableType") == "VIRTUAL_VIEW":
         raise QueryError("FAILED", f"SemanticException [Error 10001]: {name} is a view: use DROP VIEW")
+    if is_iceberg(table):
+        iceberg_ddl.drop(run, database or run.database, name)
+        return text([])
     run.glue.delete_table(DatabaseName=database or run.database, Name=name)
     return text([])
 
@@ -156,6 +161,8 @@ def alter_table(run: "Run", sql: str) -> Outcome:
     table = run.catalog.raw_table(database, name)
     if table is None:
         raise QueryError("FAILED", f"SemanticException [Error 10001]: Table not found {database}.{name}")
+    if is_iceberg(table):
+        return iceberg_ddl.alter(run, reader, database, name)
     if reader.words("ADD"):
         if reader.words("COLUMNS"):
             added = create.columns(reader)

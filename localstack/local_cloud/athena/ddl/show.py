@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from local_cloud.athena.catalog import decode_view
 from local_cloud.athena.ddl.tokens import Reader
 from local_cloud.athena.errors import QueryError, unsupported
+from local_cloud.athena.iceberg import ddl as iceberg_ddl
+from local_cloud.athena.iceberg import is_iceberg
 from local_cloud.athena.outcome import Outcome, text
 
 if TYPE_CHECKING:
@@ -196,6 +198,8 @@ def show_create(run: "Run", sql: str) -> Outcome:
             [f"CREATE VIEW {database or run.database}.{name} AS", *definition["originalSql"].splitlines()],
             "Create View",
         )
+    if is_iceberg(table):
+        return text(iceberg_ddl.show_create(run, database or run.database, name), "createtab_stmt")
     return text(_create_table(database or run.database, table), "createtab_stmt")
 
 

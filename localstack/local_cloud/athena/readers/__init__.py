@@ -27,5 +27,6 @@ class Reader(Protocol):
 
 
 READERS: dict[str, Reader] = {
-    "parquet": ParquetReader(), "lazy": LazyReader(), "opencsv": OpenCsvReader(), "json": JsonReader(),
+    "parquet": ParquetReader(), "iceberg": ParquetReader(),
+    "lazy": LazyReader(), "opencsv": OpenCsvReader(), "json": JsonReader(),
 }  # fmt: skip

@@ -100,7 +100,9 @@ def _column(schema: Any, column: "Column", file: "DataFile") -> str:
 
 _WIDTH = {"int8": 1, "int16": 2, "int32": 3, "int64": 4, "uint8": 2, "uint16": 3, "uint32": 4}
 _TARGET = {"tinyint": 1, "smallint": 2, "integer": 3, "bigint": 4}
-_SAME = {"bool": "boolean", "date32[day]": "date", "float": "real", "double": "double"}
+_SAME = {
+    "bool": "boolean", "date32[day]": "date", "float": "real", "double": "double", "time64[us]": "time",
+}  # fmt: skip
 
 
 def convert(arrow: Any, sql: str, kind: Type) -> str | None:
@@ -122,9 +124,12 @@ def convert(arrow: Any, sql: str, kind: Type) -> str | None:
         return _text(sql, kind)
     if pa.types.is_binary(arrow) or pa.types.is_large_binary(arrow):
         return sql if kind.base == "varbinary" else f"decode({sql})" if kind.text else None
+    if pa.types.is_timestamp(arrow) and kind.base == "timestamp with time zone" and arrow.tz:
+        zoned = f"struct_pack(t := timezone('UTC', {sql}), z := 'UTC')"
+        return f"CASE WHEN {sql} IS NULL THEN NULL ELSE {zoned} END"
     if pa.types.is_timestamp(arrow) and kind.base == "timestamp":
         local = f"timezone('UTC', {sql})" if arrow.tz else f"CAST({sql} AS TIMESTAMP)"
-        if arrow.unit in ("s", "ms"):
+        if arrow.unit in ("s", "ms") or (arrow.unit == "us" and kind.args[0] == 6):
             return local
         return f"date_trunc('millisecond', {local} + INTERVAL 500 MICROSECOND)"
     return _nested(arrow, sql, kind)

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from local_cloud.athena.catalog import Catalog, Table, View
 from local_cloud.athena.errors import QueryError, syntax, unsupported
+from local_cloud.athena.iceberg.travel import travelled
 from local_cloud.athena.trino.casts import coerce
 from local_cloud.athena.trino.joins import PATH, Compiled, Cte, Joins, Scan
 from local_cloud.athena.trino.predicates import only
@@ -126,7 +127,7 @@ class Relations(Joins):
     # -- tables and views ----------------------------------------------------------------------------------------
 
     def _table(self, node: exp.Table) -> Compiled:
-        only(node, "this", "db", "catalog", "alias", "sample")
+        only(node, "this", "db", "catalog", "alias", "sample", "version")
         if node.args.get("sample"):
             raise unsupported("TABLESAMPLE", position(node, self.sql))
         if isinstance(node.this, exp.Values):
@@ -140,7 +141,8 @@ class Relations(Joins):
             return self._cte(name, node)
         catalog = (node.catalog or "awsdatacatalog").lower()
         database = (node.db or self.database).lower()
-        found = self.catalog.find(catalog, database, name, position(node, self.sql))
+        version = travelled(node.args["version"]) if node.args.get("version") else None
+        found = self.catalog.find(catalog, database, name, position(node, self.sql), version)
         qualifier = (catalog, database, name)
         text, fields = self._scan(found) if isinstance(found, Table) else self._view(found, node)
         fields = [replace(f, qualifier=qualifier) for f in fields]
