@@ -79,8 +79,11 @@ def _report(made: "list[Made]", seconds: float, endpoint: str) -> None:
         table.add_row(item.key, item.kind, "" if item.rows is None else f"{item.rows:,}")
     console = Console()
     console.print(table)
+    # The local cloud serves an object without a signature too, and a short address can be read and clicked.
+    pages = "".join(f"See it:       {item.page.partition('?')[0]}\n" for item in made if item.page)
+    console.print(f"{seconds:.0f} s in all.\n")
+    console.print(pages, end="", soft_wrap=True, highlight=False)
     console.print(
-        f"{seconds:.0f} s in all.\n\n"
         "Look at it:   [bold]make dev[/bold]      the Dagster UI on http://127.0.0.1:3000\n"
         f'Ask it:       [bold].venv/bin/mlops query[/bold] "{EXAMPLE_QUERY}"\n'
         f"Any AWS tool: [bold]aws --endpoint-url {endpoint} s3 ls[/bold] (any keys)\n"

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import dagster as dg
 
+from mlops_platform.components.athena_dashboard.run import LATEST_PAGE
 from mlops_platform.components.drop_runs import RANGE_END_TAG, RANGE_START_TAG
 from mlops_platform.deployment import project_root
 
@@ -17,11 +18,12 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 @dataclass(frozen=True)
 class Made:
-    """An asset after the run; ``rows`` None where it reports none."""
+    """An asset after the run; ``rows`` None where it reports none, ``page`` where a browser shows it, if it is one."""
 
     key: str
     kind: str
     rows: int | None
+    page: str | None
 
 
 @click.command()
@@ -132,7 +134,14 @@ def _why(result: Any) -> str:
 
 def _made(graph: Any, instance: dg.DagsterInstance, key: dg.AssetKey) -> Made:
     kinds = ", ".join(sorted(t.removeprefix("dagster/kind/") for t in graph.get(key).tags if "/kind/" in t))
-    return Made(key.to_user_string(), kinds, _rows(graph, instance, key))
+    return Made(key.to_user_string(), kinds, _rows(graph, instance, key), _page(instance, key))
+
+
+def _page(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
+    event = instance.get_latest_materialization_event(key)
+    made = event.asset_materialization if event else None
+    found = made.metadata.get(LATEST_PAGE) if made else None
+    return str(found.value) if found else None
 
 
 def _rows(graph: Any, instance: dg.DagsterInstance, key: dg.AssetKey) -> int | None:

@@ -18,6 +18,7 @@ def test_what_is_scaffolded_loads(project: Project) -> None:
         "PostgresSource": "sources/shop",
         "GlueTable": "etl/clean_orders",
         "AthenaViews": "analytics/order_views",
+        "AthenaDashboard": "analytics/order_board",
     }
     for component, place in wanted.items():
         project.command("dg", "scaffold", "defs", f"mlops_platform.components.{component}", place)
@@ -29,7 +30,7 @@ def test_what_is_scaffolded_loads(project: Project) -> None:
 
 def test_components_are_listed(project: Project) -> None:
     listed = project.command("dg", "list", "components").stdout
-    for component in ("AthenaViews", "GlueTable", "PostgresSource", "S3CsvSource"):
+    for component in ("AthenaDashboard", "AthenaViews", "GlueTable", "PostgresSource", "S3CsvSource"):
         assert f"mlops_platform.components.{component}" in listed
 
 

@@ -101,7 +101,7 @@ def series(panel: Panel, data: Frame) -> list[str]:
 
 
 def check_drawable(panel: Panel, data: Frame) -> None:
-    """Refuse measures that are no numbers, and points that meet where nothing says how to join them.
+    """Refuse measures that are no numbers, too many series, and points that meet with nothing to join them.
 
     Raises:
         PanelDataError: with the key and the cure.
@@ -111,6 +111,8 @@ def check_drawable(panel: Panel, data: Frame) -> None:
             raise PanelDataError(
                 f"the measure {column!r} is {data.kind(column)}, not a number. CAST it in SQL."
             )
+    if panel.chart != "table" and len(panel.measures) == 1:
+        series(panel, data)
     ranked = {"horizontal_bar": panel.x, "heat_map": panel.y}.get(panel.chart)
     if isinstance(ranked, str) and data.kind(ranked) in ("date", "time"):
         raise PanelDataError(

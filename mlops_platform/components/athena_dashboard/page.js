@@ -41,7 +41,7 @@
     );
   };
   const figure = (panel, rows) => {
-    const values = rows.map((row) => row[panel.measure]).filter((value) => value !== null);
+    const values = rows.map((row) => row[panel.measures[0]]).filter((value) => value !== null);
     if (!values.length) return null;
     const sum = values.reduce((a, b) => a + b, 0);
     if (panel.per !== null) {
@@ -94,7 +94,8 @@
     state.embedded?.finalize();
     state.embedded = null;
     const rows = rowsOf(query);
-    if (!rows.length) {
+    const drawn = (row) => panel.measures.some((at) => row[at] !== null) && (panel.per === null || row[panel.per]);
+    if (!rows.some(drawn)) {
       chart.replaceChildren(element("p", { className: "empty", textContent: panel.chart === "number" ? "" : "No rows." }));
       return;
     }

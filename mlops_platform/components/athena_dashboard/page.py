@@ -37,11 +37,7 @@ class Page:
     made_at: str
 
     def html(self) -> str:
-        """The file's text.
-
-        Raises:
-            PanelDataError: a panel has too many series.
-        """
+        """The file's text."""
         style, script = (FOLDER / "page.css").read_text("utf-8"), (FOLDER / "page.js").read_text("utf-8")
         scripts = [_script(_library()), _script(script)]
         policy = "; ".join(
@@ -77,7 +73,6 @@ class Page:
     def _panel(self, panel: Panel, data: Frame, query: str) -> dict[str, Any]:
         shown = panel.columns or [c for c, _ in data.columns]
         named = shown if panel.chart == "table" else list(dict.fromkeys(c.lower() for _, c in panel.named))
-        number = panel.chart == "number"
         return {
             "title": panel.title,
             "note": panel.note,
@@ -89,8 +84,8 @@ class Page:
             "described": described(panel),
             "columns": [data.index(c) for c in named],
             "spec": chart(panel, data),
-            "measure": data.index(panel.measures[0]) if number else None,
-            "per": data.index(panel.per) if number and panel.per else None,
+            "measures": [data.index(m) for m in panel.measures],
+            "per": data.index(panel.per) if panel.per else None,
             "aggregate": panel.aggregate,
         }
 
@@ -139,7 +134,7 @@ _PAGE = """<!doctype html>
 </header>
 <main id="panels"></main>
 <footer>Made {made_at}. Drawn from Athena queries; works offline. Drag over a time axis to choose days;
-click a legend entry to show it alone, shift-click for more, double-click for all.</footer>
+click entries of a legend to show only these, again for all.</footer>
 <noscript>This page draws its charts with the script it carries. Allow scripts to see them.</noscript>
 <script type="application/json" id="data">{data}</script>
 <script>{library}</script>

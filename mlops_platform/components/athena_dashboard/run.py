@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CHECK = "no_empty_panel"
 QUERIES_AT_ONCE = 4  # of the 20 or so that an account may run
 PREFIX = "dashboards"
+LATEST_PAGE = "latest_page"  # the metadata that holds the address of the newest page
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,14 @@ class DashboardRun:
         made_at = datetime.now(UTC)
         for panel, query in panels:
             self._check(panel, frames[query])
-        try:
-            page = Page(
-                title=self.dashboard.title,
-                description=self.dashboard.description,
-                filters=self._filters(frames),
-                panels=panels,
-                frames=frames,
-                made_at=f"{made_at:%Y-%m-%d %H:%M} UTC",
-            ).html()
-        except PanelDataError as error:
-            raise self._failure(str(error)) from error
+        page = Page(
+            title=self.dashboard.title,
+            description=self.dashboard.description,
+            filters=self._filters(frames),
+            panels=panels,
+            frames=frames,
+            made_at=f"{made_at:%Y-%m-%d %H:%M} UTC",
+        ).html()
         empty = [p.title for p, query in panels if not frames[query].rows and not p.may_be_empty]
         return dg.MaterializeResult(
             metadata={
@@ -137,14 +135,14 @@ class DashboardRun:
         """Put the page at a key of this run and, once that is safe, at the key that stays."""
         bucket = self.athena.aws.contract.artifacts_bucket
         folder = f"{PREFIX}/{'/'.join(self.dashboard.key.path)}"
-        kept, latest = f"{folder}/runs/{self.context.run_id}.html", f"{folder}/latest.html"
+        kept, latest = f"{folder}/runs/{self.context.run.run_id}.html", f"{folder}/latest.html"
         for key in (kept, latest):
             self.s3.put(bucket, key, page, content_type="text/html; charset=utf-8")
         console = self.athena.aws.session.deployment.console_url
         in_console = f"{console}/s3/object/{bucket}?prefix={latest}" if console else None
         return {
             "page": dg.MetadataValue.url(self.s3.url(bucket, kept)),
-            "latest_page": dg.MetadataValue.url(self.s3.url(bucket, latest)),
+            LATEST_PAGE: dg.MetadataValue.url(self.s3.url(bucket, latest)),
             **({"console": dg.MetadataValue.url(in_console)} if in_console else {}),
             "dagster/uri": f"s3://{bucket}/{latest}",
             "page_bytes": len(page),

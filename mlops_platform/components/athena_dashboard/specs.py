@@ -268,7 +268,11 @@ class _Drawing:
         found: list[Spec] = []
         if self.has_series:
             found.append(
-                {"name": "shown", "select": {"type": "point", "fields": ["series"]}, "bind": "legend"}
+                {
+                    "name": "shown",
+                    "select": {"type": "point", "fields": ["series"], "toggle": "true"},
+                    "bind": "legend",
+                }
             )
         if self.x_moment and self.panel.chart in ("line", "bar", "stacked_bar"):
             found.append({"name": "brush", "select": {"type": "interval", "encodings": ["x"]}})
