@@ -1,0 +1,1 @@
+"""What the platform ships to AWS Batch: the package `platform_training`, its requirements, its Dockerfile."""
