@@ -1,20 +1,26 @@
 """The conformance corpus: one case a line - a statement, the rows and types Trino's documentation gives, the page.
 
-``python -m mlops_platform_tests.athena.conformance_cases`` prints pass / refused / wrong per family.
+``python -m mlops_platform_tests.athena.conformance_cases`` prints pass / refused / wrong per family, and runs all
+TPC-H and TPC-DS queries (families ``tpch``, ``tpcds``) against a local cloud of its own.
 """
 
 import json
 import math
 import sys
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local_cloud.athena import connections, results
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.compiled import bind, compile_query
 from local_cloud.athena.errors import QueryError, from_duckdb
+
+if TYPE_CHECKING:
+    from mlops_platform_tests.athena.tpc_cases import Verdict
 
 FOLDER = Path(__file__).parent / "conformance"
 
@@ -104,6 +110,24 @@ def judge(case: Case) -> tuple[str, Any]:
     return "wrong", (types, rows)
 
 
+TPC_SCALES = {"tpch": 0.1, "tpcds": 0.2}
+
+
+def tpc() -> "Iterator[Verdict]":
+    """The TPC queries' outcomes."""
+    from mlops_platform_tests.athena.tpc_cases import Suite
+    from mlops_platform_tests.fixtures_cloud import free_port, running
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder) / "cloud", postgres_port=free_port()) as cloud,
+    ):
+        for name, scale in TPC_SCALES.items():
+            suite = Suite(name, scale, Path(folder) / name, cloud.client)
+            suite.register()
+            yield from suite.verdicts()
+
+
 def main() -> int:
     """Prints the table; 1 where anything is wrong."""
     counts: dict[str, Counter[str]] = {}
@@ -115,13 +139,18 @@ def main() -> int:
                 f"{verdict:8} {case.id:16} {case.sql}\n         expected "
                 f"{case.error or (case.types, case.rows)}\n         got      {instead}"
             )
-    total: Counter[str] = Counter()
+    documented = sum(counts.values(), Counter())
+    for found in tpc():
+        counts.setdefault(found.suite, Counter())[found.outcome] += 1
+        if found.outcome != "pass":
+            print(f"{found.outcome:8} {found.suite}:{found.number:<10} {found.instead}")
     print(f"\n{'family':14}{'pass':>6}{'refused':>9}{'wrong':>7}")
+    counts["all"] = sum(counts.values(), Counter())
     for family, count in counts.items():
-        total += count
         print(f"{family:14}{count['pass']:>6}{count['refused']:>9}{count['wrong']:>7}")
-    print(f"{'all':14}{total['pass']:>6}{total['refused']:>9}{total['wrong']:>7}")
-    return 1 if total["wrong"] else 0
+    share = documented["pass"] / documented.total()
+    print(f"{documented['pass']} of {documented.total()} documented cases ({share:.1%}) pass")
+    return 1 if counts["all"]["wrong"] else 0
 
 
 if __name__ == "__main__":
