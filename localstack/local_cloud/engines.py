@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 REGISTRY = {
     "glue": "local_cloud.glue:GlueEngine",
     "athena": "local_cloud.athena:AthenaEngine",
+    "batch": "local_cloud.batch.engine:BatchEngine",
 }
 """Service name (as in the credential scope and botocore) to the engine that serves it."""
 

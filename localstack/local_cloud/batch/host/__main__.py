@@ -1,0 +1,9 @@
+"""`python -m local_cloud.batch.host CONTROL_FD OUTPUT_FD`: started by the scheduler, see link.py."""
+
+import socket
+import sys
+
+from local_cloud.batch.host.loop import Host
+
+if __name__ == "__main__":
+    Host(socket.socket(fileno=int(sys.argv[1])), socket.socket(fileno=int(sys.argv[2]))).run()
