@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from local_cloud.cloud import Cloud
 from local_cloud.glue import GlueEngine
+from local_cloud.glue.outbox import Outbox
 from local_cloud.glue.supervisor import Supervisor
+from local_cloud.objects import DiskObjectStore
 
 from mlops_platform_tests.fixtures_cloud import RunningCloud
 from mlops_platform_tests.glue.conftest import BUCKET, ROLE, Jobs, table_input
@@ -108,9 +111,6 @@ def test_timeout(
     jobs: Jobs, local_cloud: RunningCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The unit is the minute; an engine whose minutes are short shows the rest."""
-    from local_cloud.cloud import Cloud
-    from local_cloud.objects import DiskObjectStore
-
     monkeypatch.setattr(Supervisor, "minute_seconds", 1.5)
     key = "scripts/slow.py"
     jobs.s3.put_object(Bucket=BUCKET, Key=key, Body=b"import time; time.sleep(60)")
@@ -209,3 +209,79 @@ def command_lines() -> list[str]:
             if int(entry.name) != os.getpid():
                 lines.append((entry / "cmdline").read_bytes().decode(errors="replace"))
     return lines
+
+
+def test_a_run_over_the_limit_waits_in_the_queue(jobs: Jobs) -> None:
+    script = """
+        import boto3, sys, time
+        key = sys.argv[sys.argv.index("--key") + 1]
+        while boto3.client("s3").list_objects_v2(Bucket="%s", Prefix=key)["KeyCount"] == 0:
+            time.sleep(0.1)
+    """
+    name = jobs.create(script % BUCKET, kind=SHELL, JobRunQueuingEnabled=True)
+    first, second, third = (jobs.start(name, key=f"queue/{name}/{number}") for number in range(3))
+    waiting = jobs.wait(name, second, "WAITING")
+    assert "Waiting for a run" in waiting["StateDetail"]
+    assert waiting["JobRunQueuingEnabled"] is True
+    jobs.glue.batch_stop_job_run(JobName=name, JobRunIds=[third])
+    assert jobs.wait(name, third)["JobRunState"] == "STOPPED"
+    for number, run in enumerate((first, second)):
+        jobs.wait(name, run, "RUNNING", "STARTING")
+        jobs.s3.put_object(Bucket=BUCKET, Key=f"queue/{name}/{number}", Body=b"go")
+        assert jobs.wait(name, run)["JobRunState"] == "SUCCEEDED"
+    with pytest.raises(ClientError, match="MaxRetries must be 0"):
+        jobs.create("", kind=SHELL, JobRunQueuingEnabled=True, MaxRetries=1)
+
+
+def test_capacity_and_metrics(jobs: Jobs, local_cloud: RunningCloud) -> None:
+    name = jobs.create(
+        "print(1)",
+        kind=SHELL,
+        WorkerType="G.2X",
+        NumberOfWorkers=3,
+        DefaultArguments={"--enable-metrics": "true", "--enable-auto-scaling": "true"},
+    )
+    job = jobs.glue.get_job(JobName=name)["Job"]
+    assert (job["MaxCapacity"], job["AllocatedCapacity"]) == (6.0, 6)
+    run = jobs.wait(name, jobs.start(name))
+    assert (run["WorkerType"], run["NumberOfWorkers"], run["MaxCapacity"]) == ("G.2X", 3, 6.0)
+    assert run["DPUSeconds"] == 6.0 * run["ExecutionTime"]
+    smaller = jobs.glue.start_job_run(JobName=name, WorkerType="G.1X", NumberOfWorkers=2)["JobRunId"]
+    assert jobs.wait(name, smaller)["MaxCapacity"] == 2.0
+    cloudwatch = local_cloud.client("cloudwatch")
+    dimensions = [{"Name": "JobRunId", "Value": run["Id"]}]
+    deadline = time.monotonic() + 10
+    while not cloudwatch.list_metrics(Namespace="Glue", Dimensions=dimensions)["Metrics"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with pytest.raises(ClientError, match="do not set MaxCapacity"):
+        jobs.glue.start_job_run(JobName=name, WorkerType="G.1X", NumberOfWorkers=2, MaxCapacity=1.0)
+
+
+def test_a_run_that_takes_long_is_told(
+    jobs: Jobs, local_cloud: RunningCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The unit is the minute; an engine whose minutes are short shows the event."""
+    monkeypatch.setattr(Supervisor, "minute_seconds", 0.1)
+    monkeypatch.setattr(Supervisor, "ship_seconds", 0.05)
+    told: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(Outbox, "add", lambda _self, kind, detail, *_arns: told.append((kind, detail)))
+    key = "scripts/notice.py"
+    jobs.s3.put_object(Bucket=BUCKET, Key=key, Body=b"import time; time.sleep(0.5)")
+    engine = GlueEngine(
+        Cloud(tmp_path, local_cloud.endpoint_url, "us-east-1", "000000000000", DiskObjectStore(tmp_path))
+    )
+    try:
+        command = {"Name": SHELL, "ScriptLocation": f"s3://{BUCKET}/{key}"}
+        notice = {"NotifyDelayAfter": 1}
+        engine.create_job(Name="late", Role=ROLE, Command=command, NotificationProperty=notice)
+        run_id = engine.start_job_run(JobName="late")["JobRunId"]
+        deadline = time.monotonic() + 20
+        while engine.get_job_run(JobName="late", RunId=run_id)["JobRun"]["JobRunState"] != "SUCCEEDED":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        engine.close()
+    status = [detail for kind, detail in told if kind == "Glue Job Run Status"]
+    assert [detail["notificationCondition"] for detail in status] == [notice]
+    assert [kind for kind, _ in told].count("Glue Job State Change") == 1

@@ -1,10 +1,12 @@
 """Runs of jobs (https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-runs.html)."""
 
+import threading
 import uuid
 from typing import Any
 
 from local_cloud.errors import ServiceError
 from local_cloud.glue.base import invalid, not_found, page, refuse
+from local_cloud.glue.capacity import capacity, dpu_seconds, put_metrics, wants_metrics
 from local_cloud.glue.clock import Start
 from local_cloud.glue.jobs import JobDefinitions
 from local_cloud.glue.store import decode_token, dumps, encode_token, loads, now
@@ -13,7 +15,8 @@ from local_cloud.glue.supervisor import LIVE_STATES, Supervisor
 Shape = dict[str, Any]
 INTERNAL = ("ExecutionStarted", "WorkflowRunId")
 """Members of a stored run that are no part of AWS's shape."""
-_INHERITED = ("MaxCapacity", "WorkerType", "NumberOfWorkers", "SecurityConfiguration", "ExecutionClass")
+_CAPACITY = ("MaxCapacity", "AllocatedCapacity", "WorkerType", "NumberOfWorkers")
+_INHERITED = (*_CAPACITY, "SecurityConfiguration", "ExecutionClass", "NotificationProperty")
 
 
 class JobRuns(JobDefinitions):
@@ -81,11 +84,24 @@ class JobRuns(JobDefinitions):
             retry: whether a failed run may be repeated.
         """
         self.outbox.add("Glue Job State Change", state_change(run))
+        arguments = {**job["DefaultArguments"], **run["Arguments"]} if job else run["Arguments"]
+        if billed := dpu_seconds(run, arguments):
+            with self.store.write() as db:
+                db.execute("UPDATE job_runs SET body = ? WHERE id = ?", (dumps(run | billed), run["Id"]))
+        metrics: list[Start] = []
+        if wants_metrics(arguments):
+            # In a thread: the engine recovers runs before its gateway, which serves CloudWatch, answers.
+            sender = threading.Thread(target=put_metrics, args=(self.cloud, run), daemon=True)
+            metrics.append(sender.start)
         if retry and job and run["JobRunState"] == "FAILED" and run["Attempt"] < job["MaxRetries"]:
             attempt = new_run(job, run["Arguments"], run["Timeout"], kept_for_retry(run), previous=run)
             self.insert_run(attempt)
-            return [lambda: self.supervisor.start(job, attempt)]
-        return self.ended("job", run["JobName"], run["JobRunState"], run) + self.next_in_queue(run["JobName"])
+            return [*metrics, lambda: self.supervisor.start(job, attempt)]
+        return (
+            metrics
+            + self.ended("job", run["JobName"], run["JobRunState"], run)
+            + self.next_in_queue(run["JobName"])
+        )
 
     def run_delayed(self, run: Shape) -> None:
         """Tell that a run takes longer than its ``NotifyDelayAfter``."""
@@ -224,6 +240,9 @@ def new_run(
         previous["Id"].split("_attempt_")[0] if previous else f"jr_{uuid.uuid4().hex}{uuid.uuid4().hex}"
     )
     python_shell = job["Command"]["Name"] == "pythonshell"
+    if any(member in given for member in _CAPACITY) and previous is None:
+        given = given | capacity(job["Name"], given, 0.0)
+        job = {key: value for key, value in job.items() if key not in _CAPACITY}
     run = {
         "Id": f"{first_id}_attempt_{attempt}" if attempt else first_id,
         "Attempt": attempt,
@@ -257,7 +276,7 @@ def present(run: Shape) -> Shape:
 
 def kept_for_retry(run: Shape) -> Shape:
     """What the next attempt of a run shares with it."""
-    names = (*_INHERITED, "NotificationProperty", "TriggerName", "WorkflowRunId", "PredecessorRuns")
+    names = (*_INHERITED, "TriggerName", "WorkflowRunId", "PredecessorRuns")
     return {name: run[name] for name in names if name in run}
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from local_cloud.glue.base import exists, invalid, not_found, page
+from local_cloud.glue.capacity import capacity
 from local_cloud.glue.search import CatalogWide
 from local_cloud.glue.store import decode_token, dumps, encode_token, loads, now
 
@@ -107,7 +108,7 @@ def _job(name: str, members: Shape) -> Shape:
     if job.get("JobRunQueuingEnabled") and job.get("MaxRetries"):
         raise invalid(f"Job {name}: MaxRetries must be 0 if JobRunQueuingEnabled is set.")
     default_version = "5.0" if kind == "glueetl" else "3.0"
-    capacity = {} if "WorkerType" in job else {"MaxCapacity": 10.0 if kind == "glueetl" else 0.0625}
+    counted = capacity(name, job, 10.0 if kind == "glueetl" else 0.0625)
     return {
         "JobMode": "SCRIPT",
         "MaxRetries": 0,
@@ -115,8 +116,8 @@ def _job(name: str, members: Shape) -> Shape:
         "GlueVersion": default_version,
         "ExecutionProperty": {"MaxConcurrentRuns": 1},
         "DefaultArguments": {},
-        **capacity,
         **job,
+        **counted,
         "Name": name,
         "Command": {"PythonVersion": "3", **command},
     }
