@@ -88,8 +88,10 @@ def series(panel: Panel, data: Frame) -> list[str]:
         return []
     (measure,) = panel.measures
     totals: dict[str, float] = {}
-    for name, value in zip(data.values(panel.color), data.values(measure), strict=True):
-        totals[category(name)] = totals.get(category(name), 0.0) + (value or 0)
+    wholes = data.values(panel.per) if panel.per else [1] * len(data.rows)
+    for name, value, whole in zip(data.values(panel.color), data.values(measure), wholes, strict=True):
+        if value is not None and whole:  # otherwise there is nothing to draw
+            totals[category(name)] = totals.get(category(name), 0.0) + value
     if len(totals) > MOST_SERIES:
         raise PanelDataError(
             f"`color: {panel.color}` has {len(totals)} values; more than {MOST_SERIES} cannot be told apart. "

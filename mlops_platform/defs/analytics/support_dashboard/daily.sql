@@ -6,9 +6,10 @@ SELECT
     plan,
     service,
     count(*) AS tickets,
-    count_if(resolved) AS resolved,
+    count(*) FILTER (WHERE resolved) AS resolved,
     count(first_response_minutes) AS answered,
-    count_if(within_target) AS in_time,
+    count(within_target) AS promised,
+    count(*) FILTER (WHERE within_target) AS in_time,
     round(sum(first_response_minutes), 1) AS response_minutes,
     count(satisfaction) AS rated,
     sum(satisfaction) AS stars
