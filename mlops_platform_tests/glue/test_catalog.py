@@ -186,3 +186,16 @@ def test_functions_statistics_tags_indexes(glue: Any, database: str) -> None:
 def test_what_is_not_implemented_says_so(glue: Any) -> None:
     with pytest.raises(ClientError, match="does not implement glue:ListBlueprints"):
         glue.list_blueprints()
+
+
+def test_tags_belong_to_what_is_there(glue: Any, database: str) -> None:
+    arn = f"arn:aws:glue:us-east-1:000000000000:database/{database}"
+    glue.tag_resource(ResourceArn=arn, TagsToAdd={"a": "1", "b": "2"})
+    glue.untag_resource(ResourceArn=arn, TagsToRemove=["a", "never"])
+    assert glue.get_tags(ResourceArn=arn)["Tags"] == {"b": "2"}
+    with pytest.raises(glue.exceptions.EntityNotFoundException):
+        glue.tag_resource(ResourceArn=arn + "x", TagsToAdd={"a": "1"})
+    with pytest.raises(glue.exceptions.InvalidInputException):
+        glue.get_tags(ResourceArn="arn:aws:glue:us-east-1:000000000000:nonsense/x")
+    settings = glue.get_data_catalog_encryption_settings()["DataCatalogEncryptionSettings"]
+    assert settings["EncryptionAtRest"]["CatalogEncryptionMode"] == "DISABLED"

@@ -6,15 +6,22 @@ import io
 import json
 import time
 import uuid
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
+from local_cloud.errors import ServiceError
+from local_cloud.glue import GlueEngine
+from local_cloud.glue.crawlers.listing import exclusions
+from local_cloud.glue.store import now
+from local_cloud.objects import ObjectInfo
 
 from mlops_platform_tests.fixtures_cloud import RunningCloud
-from mlops_platform_tests.glue.conftest import BUCKET, ROLE, Jobs
+from mlops_platform_tests.glue.conftest import BUCKET, ROLE, Jobs, new_engine
 
 CSV = b"id,name,price,ok,day\n1,ann,1.5,true,2026-01-02\n2,bob,,false,2026-01-03\n"
 QUOTED = b'id,text\n1,"a, b"\n2,"say ""hi"""\n'
@@ -384,3 +391,62 @@ def test_postgresql_tables(lake: Lake, local_cloud: RunningCloud, postgres_conne
     assert lake.columns(table["Name"]) == {
         "id": "bigint", "price": "decimal(10,2)", "at": "timestamp", "note": "string",
     }  # fmt: skip
+
+
+def crawl_begun(engine: GlueEngine) -> Callable[[], None]:
+    """A crawl on disk whose thread has not started."""
+    engine.create_database(DatabaseInput={"Name": "d"})
+    targets = {"S3Targets": [{"Path": "s3://nowhere/x/"}]}
+    engine.create_crawler(Name="c", Role=ROLE, DatabaseName="d", Targets=targets)
+    with engine.store.write():
+        return engine.begin_crawl("c")
+
+
+def test_a_crawl_is_stopped(engine: GlueEngine) -> None:
+    start = crawl_begun(engine)
+    with pytest.raises(ServiceError, match="CrawlerRunningException"):
+        engine.start_crawler(Name="c")
+    with pytest.raises(ServiceError, match="CrawlerRunningException"):
+        engine.delete_crawler(Name="c")
+    engine.stop_crawler(Name="c")
+    assert engine.get_crawler(Name="c")["Crawler"]["State"] == "STOPPING"
+    with pytest.raises(ServiceError, match="CrawlerStoppingException"):
+        engine.stop_crawler(Name="c")
+    engine.cloud.objects.list = lambda *_: iter([ObjectInfo("x/a", 1, "", now())])  # type: ignore[method-assign]
+    start()
+    deadline = time.monotonic() + 10
+    while (crawler := engine.get_crawler(Name="c")["Crawler"])["State"] != "READY":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert crawler["LastCrawl"]["Status"] == "CANCELLED"
+    assert engine.list_crawls(CrawlerName="c")["Crawls"][0]["State"] == "STOPPED"
+
+
+def test_a_crawl_cut_short_has_failed_and_can_be_started_again(tmp_path: Path) -> None:
+    before = new_engine(tmp_path)
+    crawl_begun(before)
+    before.close()
+    after = new_engine(tmp_path)
+    crawler = after.get_crawler(Name="c")["Crawler"]
+    assert (crawler["State"], crawler["LastCrawl"]["Status"]) == ("READY", "FAILED")
+    assert "ended while this crawl was under way" in crawler["LastCrawl"]["ErrorMessage"]
+    with after.store.write():
+        after.begin_crawl("c")
+    after.close()
+
+
+@pytest.mark.parametrize(
+    ("glob", "key", "excluded"),
+    [
+        # The examples of https://docs.aws.amazon.com/glue/latest/dg/define-crawler-choose-data-sources.html
+        ("*.csv", "a.csv", True), ("*.csv", "sub/a.csv", False), ("**.csv", "sub/a.csv", True),
+        ("*.*", "a.csv", True), ("*.*", "plain", False), ("foo.?", "foo.c", True), ("foo.?", "foo.cc", False),
+        ("*.{csv,json}", "a.json", True), ("*.{csv,json}", "a.txt", False), ("market*", "market-us", True),
+        ("??/x", "us/x", True), ("[a-c]*.txt", "b1.txt", True), ("[!a-c]*.txt", "b1.txt", False),
+        ("day=1/**", "day=1/p/q.csv", True), ("a[b", "a[b", True), ("\\*.csv", "*.csv", True),
+        ("\\*.csv", "a.csv", False),
+    ],
+)  # fmt: skip
+def test_exclusions(glob: str, key: str, excluded: bool) -> None:
+    (pattern,) = exclusions([glob])
+    assert (pattern.fullmatch(key) is not None) is excluded

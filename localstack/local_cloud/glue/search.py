@@ -2,11 +2,15 @@
 
 from typing import Any
 
-from local_cloud.glue.base import invalid, page, refuse
+from local_cloud.glue.base import invalid, not_found, page, refuse
 from local_cloud.glue.connections import Connections
 from local_cloud.glue.store import decode_token, encode_token, loads
 
 Shape = dict[str, Any]
+_TAGGED = {
+    "database": "databases", "connection": "connections", "job": "jobs", "crawler": "crawlers",
+    "trigger": "triggers", "workflow": "workflows",
+}  # fmt: skip
 _COMPARATORS = ("EQUALS", "GREATER_THAN", "LESS_THAN", "GREATER_THAN_EQUALS", "LESS_THAN_EQUALS")
 
 
@@ -46,8 +50,9 @@ class CatalogWide(Connections):
         return page("TableList", tables[start:end], encode_token(end) if len(tables) > end else None)
 
     def tag_resource(self, *, ResourceArn: str, TagsToAdd: Shape) -> Shape:
-        """At most 50 tags a resource."""
+        """At most 50 tags a resource. Raises: ``EntityNotFoundException``, ``InvalidInputException``."""
         with self.store.write() as db:
+            self._check_arn(ResourceArn)
             for tag, value in TagsToAdd.items():
                 db.execute("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)", (ResourceArn, tag, value))
             if db.execute("SELECT count(*) FROM tags WHERE arn = ?", (ResourceArn,)).fetchone()[0] > 50:
@@ -55,16 +60,35 @@ class CatalogWide(Connections):
         return {}
 
     def untag_resource(self, *, ResourceArn: str, TagsToRemove: list[str]) -> Shape:
-        """Remove tags by key; a key that is not there is no error."""
+        """Remove tags by key; a key that is not there is no error. Raises: ``EntityNotFoundException``."""
         with self.store.write() as db:
+            self._check_arn(ResourceArn)
             db.executemany(
                 "DELETE FROM tags WHERE arn = ? AND name = ?", [(ResourceArn, tag) for tag in TagsToRemove]
             )
         return {}
 
     def get_tags(self, *, ResourceArn: str) -> Shape:
-        """The tags of a resource."""
+        """The tags of a resource. Raises: ``EntityNotFoundException``, ``InvalidInputException``."""
+        self._check_arn(ResourceArn)
         return {"Tags": dict(self.store.read("SELECT name, value FROM tags WHERE arn = ?", (ResourceArn,)))}
+
+    def get_data_catalog_encryption_settings(self, *, CatalogId: str | None = None) -> Shape:
+        """A local catalog is not encrypted; putting other settings is refused as not implemented."""
+        self.check_catalog(CatalogId)
+        settings = {
+            "EncryptionAtRest": {"CatalogEncryptionMode": "DISABLED"},
+            "ConnectionPasswordEncryption": {"ReturnConnectionPasswordEncrypted": False},
+        }
+        return {"DataCatalogEncryptionSettings": settings}
+
+    def _check_arn(self, arn: str) -> None:
+        kind, _, name = arn.removeprefix(self.arn("", "").rstrip("/")).partition("/")
+        if kind not in _TAGGED or not name or arn != self.arn(kind, name):
+            known = ", ".join(_TAGGED)
+            raise invalid(f"{arn} is not the ARN of a resource the local cloud tags here ({known}).")
+        if not self.store.one(f"SELECT 1 FROM {_TAGGED[kind]} WHERE name = ?", (name,)):  # noqa: S608 - own words
+            raise not_found(f"Entity not found: {arn}")
 
     def get_catalog_import_status(self, *, CatalogId: str | None = None) -> Shape:
         """A local catalog never came from Athena's old one: its import counts as complete."""

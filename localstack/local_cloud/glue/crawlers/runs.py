@@ -72,10 +72,9 @@ class Crawlers(CrawlerDefinitions):
             )
             detail = {"startTime": _iso(started), "state": "Started", "message": "Crawler Started"}
             self._tell(name, detail)
-        stop = threading.Event()
+        stop = self._stops[name] = threading.Event()
 
         def start() -> None:
-            self._stops[name] = stop
             thread = threading.Thread(
                 target=self._crawl, args=(crawler, body, stop), name=f"glue-crawl-{name}"[:15], daemon=True
             )
