@@ -25,11 +25,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Partition:
-    """Where one partition's files lie; ``values`` as the catalog writes them, one per partition key."""
+    """Where one partition's files lie; ``values`` as the catalog writes them, one per partition key.
+
+    ``columns``: (name, Hive type) pairs as the partition registers them.
+    """
 
     values: tuple[str, ...]
     location: str
-    columns: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ _SERDES = {
     "org.openx.data.jsonserde.JsonSerDe": "json",
     "org.apache.hive.hcatalog.data.JsonSerDe": "json",
     "org.apache.hadoop.hive.serde2.JsonSerDe": "json",
+    "org.apache.hadoop.hive.ql.io.orc.OrcSerde": "orc",
+    "org.apache.hadoop.hive.serde2.avro.AvroSerDe": "avro",
 }
 VIEW_PREFIX, VIEW_SUFFIX = "/* Presto View: ", " */"
 
@@ -195,7 +200,8 @@ class Catalog:
 def _partition(table: Table, raw: Shape) -> Partition:
     descriptor = raw.get("StorageDescriptor") or {}
     location = descriptor.get("Location") or _hive_location(table, raw["Values"])
-    return Partition(tuple(raw["Values"]), location)
+    columns = tuple((c["Name"], c.get("Type", "string")) for c in descriptor.get("Columns") or [])
+    return Partition(tuple(raw["Values"]), location, columns)
 
 
 def _hive_location(table: Table, values: list[str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local_cloud.athena import drift
 from local_cloud.athena.catalog import Catalog, Column, Partition
 from local_cloud.athena.errors import QueryError
 from local_cloud.athena.iceberg.read import files as iceberg_files
@@ -19,6 +20,7 @@ from local_cloud.athena.pruning import (
     typed_values,
 )
 from local_cloud.athena.readers import READERS
+from local_cloud.athena.readers.decode import decoded
 from local_cloud.athena.trino.relations import PATH, Scan
 from local_cloud.athena.trino.typed import identifier, quote
 from local_cloud.athena.trino.types import VARCHAR, Type, duck
@@ -85,8 +87,11 @@ class Planner:
             plan.files = iceberg_files(scan.table, sorted(scan.columns), self.objects, self.folder)
         else:
             plan.partitions = self._partitions(scan)
+            drift.check(scan.table, plan.partitions)
             for number, partition in enumerate(plan.partitions):
                 plan.files += self._files(partition, number)
+            folder, names = self.folder, set(scan.columns)
+            plan.files = [decoded(scan.table, names, f, folder) for f in plan.files]
         reader = READERS[scan.table.format]
         columns = [c for c in scan.table.columns if c.name in scan.columns]
         plan.bytes = reader.bytes(plan.files, {c for c in needed if c in {x.name for x in columns}})

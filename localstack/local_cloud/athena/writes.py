@@ -69,6 +69,9 @@ def _write(
         place = folder / f"part_{uuid.uuid4().hex}{suffix}"
     rows = bound.connection.execute(f"COPY ({sql}) TO {quote(str(place))} ({options})").fetchone()[0]
     run.job.check()
+    if target.format == "ORC":
+        for path in sorted(folder.rglob("*.parquet")):
+            targets.orc_of(path, target)
     found = _found(folder)
     if len({f.values for f in found}) > MAX_PARTITIONS:
         raise QueryError(
@@ -274,6 +277,8 @@ def _insert_target(table: Table) -> Target:
     keys = [k.name for k in table.partition_keys]
     if table.format == "parquet":
         return Target(columns, keys, "PARQUET", table.properties.get("parquet.compression", "GZIP").upper())
+    if table.format == "orc":
+        return Target(columns, keys, "ORC", table.properties.get("orc.compress", "ZLIB").upper())
     if table.format == "json":
         return Target(columns, keys, "JSON", "NONE")
     if (

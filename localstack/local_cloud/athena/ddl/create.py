@@ -17,7 +17,20 @@ _TEXT = (
     "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
 )
 _LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
-FORMATS = {"PARQUET": _PARQUET, "TEXTFILE": (*_TEXT, _LAZY)}
+_ORC = (
+    "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat",
+    "org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat",
+    "org.apache.hadoop.hive.ql.io.orc.OrcSerde",
+)
+_AVRO = (
+    "org.apache.hadoop.hive.ql.io.avro.AvroContainerInputFormat",
+    "org.apache.hadoop.hive.ql.io.avro.AvroContainerOutputFormat",
+    "org.apache.hadoop.hive.serde2.avro.AvroSerDe",
+)
+JSON = "org.openx.data.jsonserde.JsonSerDe"
+FORMATS = {
+    "PARQUET": _PARQUET, "TEXTFILE": (*_TEXT, _LAZY), "ORC": _ORC, "AVRO": _AVRO, "JSON": (*_TEXT, JSON),
+}  # fmt: skip
 
 
 def column_type(reader: Reader) -> str:
@@ -165,8 +178,7 @@ class TableReader:
         input_, output, serde = FORMATS[self.stored or "TEXTFILE"]
         if self.formats:
             input_, output = self.formats
-            if "parquet" in input_.lower():
-                serde = _PARQUET[2]
+            serde = next((f[2] for f in FORMATS.values() if f[0] == input_), serde)
         taken = {c["Name"] for c in self.columns} & {c["Name"] for c in self.keys}
         if taken:
             raise QueryError(

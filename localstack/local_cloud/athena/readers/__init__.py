@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from local_cloud.athena.readers.json_lines import JsonReader
 from local_cloud.athena.readers.parquet import ParquetReader
-from local_cloud.athena.readers.text import LazyReader, OpenCsvReader
+from local_cloud.athena.readers.text import LazyReader, OpenCsvReader, WholeFiles
 
 if TYPE_CHECKING:
     from local_cloud.athena.catalog import Column, Table
@@ -26,7 +26,19 @@ class Reader(Protocol):
         ...
 
 
+class DecodedReader(WholeFiles):
+    """ORC and Avro, Parquet by the time they are read. Their bytes count whole: neither file tells a column's."""
+
+    def bytes(self, files: "Sequence[DataFile]", needed: set[str]) -> int:
+        return super().bytes(files, needed) if needed else 0
+
+    def arms(
+        self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]"
+    ) -> list[tuple[str, str]]:
+        return ParquetReader().arms(files, table, columns)
+
+
 READERS: dict[str, Reader] = {
-    "parquet": ParquetReader(), "iceberg": ParquetReader(),
+    "parquet": ParquetReader(), "iceberg": ParquetReader(), "orc": DecodedReader(), "avro": DecodedReader(),
     "lazy": LazyReader(), "opencsv": OpenCsvReader(), "json": JsonReader(),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from local_cloud.athena.errors import unsupported
-from local_cloud.athena.readers.text import by_compression, lines, skipped
+from local_cloud.athena.readers.text import WholeFiles, by_compression, lines, skipped
 from local_cloud.athena.trino.casts import from_json, json_field, over_array
 from local_cloud.athena.trino.typed import identifier, quote
 from local_cloud.athena.trino.types import Type, duck
@@ -50,12 +50,8 @@ def value(kind: Type) -> str:
     return template
 
 
-class JsonReader:
+class JsonReader(WholeFiles):
     """JSON lines."""
-
-    def bytes(self, files: "Sequence[DataFile]", needed: set[str]) -> int:
-        del needed
-        return sum(f.size for f in files)
 
     def arms(
         self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]"

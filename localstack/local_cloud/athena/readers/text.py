@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from local_cloud.athena.errors import QueryError, unsupported
+from local_cloud.athena.readers.decode import suffix
 from local_cloud.athena.trino.typed import identifier, quote
 from local_cloud.athena.trino.types import Type, duck
 
@@ -19,22 +20,21 @@ if TYPE_CHECKING:
 NEVER = "\x1c"
 """The delimiter under which a line is one value; a line that contains it is refused, never split."""
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-_REFUSED = (".bz2", ".snappy", ".lz4", ".deflate", ".xz", ".lzo")
+_REFUSED = (".xz", ".lzo")
 
 
 def by_compression(files: "Sequence[DataFile]") -> list[tuple[str, list["DataFile"]]]:
-    """Files by how they are compressed, which Athena tells from the extension.
+    """Files by the compression DuckDB must undo; those of ``decode.CODECS`` are decoded by now.
 
     Raises:
         QueryError: NOT_SUPPORTED.
     """
     groups: dict[str, list[DataFile]] = {}
     for file in files:
-        found = re.search(r"\.[A-Za-z0-9]+$", file.uri)
-        suffix = found.group(0).lower() if found else ""
-        if suffix in _REFUSED:
-            raise unsupported(f"Compression {suffix} of {file.uri}")
-        groups.setdefault(_COMPRESSIONS.get(suffix, "none"), []).append(file)
+        end = suffix(file.uri)
+        if end in _REFUSED:
+            raise unsupported(f"Compression {end} of {file.uri}")
+        groups.setdefault(_COMPRESSIONS.get(end, "none"), []).append(file)
     return list(groups.items())
 
 
@@ -95,12 +95,57 @@ def scalar(sql: str, kind: Type) -> str:
     raise unsupported(f"Type {kind} in delimited text")
 
 
-class LazyReader:
-    """LazySimpleSerDe."""
+def _separators(properties: dict[str, str]) -> list[str]:
+    """The delimiters of collections by depth: items, map keys, then Hive's control characters."""
+    items = properties.get("colelction.delim", properties.get("collection.delim", "\x02"))
+    return [items, properties.get("mapkey.delim", "\x03"), *(chr(n) for n in range(4, 9))]
+
+
+def nested(sql: str, kind: Type, separators: list[str], null: str, depth: int = 0) -> str:
+    """A text as LazySimpleSerDe reads it, collections split by the separators of their depth.
+
+    Raises:
+        QueryError: NOT_SUPPORTED.
+    """
+    if kind.base not in ("array", "map", "row"):
+        return scalar(sql, kind)
+    if len(separators) < 2:
+        raise unsupported(f"Type {kind} nested this deep in delimited text")
+    name = f"x{depth}"
+    pieces = f"string_split({sql}, {quote(separators[0])})"
+    inner = separators[1:]
+    if kind.base == "array":
+        element = nested(f"nullif({name}, {null})", kind.args[0], inner, null, depth + 1)
+        return (
+            f"CASE WHEN {sql} IS NULL THEN NULL WHEN {sql} = '' THEN [] "
+            f"ELSE list_transform({pieces}, lambda {name}: {element}) END"
+        )
+    if kind.base == "map":
+        pair = f"string_split({name}, {quote(inner[0])})"
+        key = nested(f"{pair}[1]", kind.args[0], inner[1:], null, depth + 1)
+        value = nested(f"nullif({pair}[2], {null})", kind.args[1], inner[1:], null, depth + 1)
+        entries = f"list_transform({pieces}, lambda {name}: struct_pack(key := {key}, value := {value}))"
+        return (
+            f"CASE WHEN {sql} IS NULL THEN NULL WHEN {sql} = '' THEN CAST(MAP {{}} AS {duck(kind)}) "
+            f"ELSE map_from_entries({entries}) END"
+        )
+    members = ", ".join(
+        f"f{i} := {nested(f'nullif({pieces}[{i}], {null})', type_, inner, null, depth + 1)}"
+        for i, (_, type_) in enumerate(kind.args, 1)
+    )
+    return f"CASE WHEN {sql} IS NULL THEN NULL ELSE struct_pack({members}) END"
+
+
+class WholeFiles:
+    """Formats that are read whole whatever the columns."""
 
     def bytes(self, files: "Sequence[DataFile]", needed: set[str]) -> int:
         del needed
         return sum(f.size for f in files)
+
+
+class LazyReader(WholeFiles):
+    """LazySimpleSerDe."""
 
     def arms(
         self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]"
@@ -118,17 +163,19 @@ class LazyReader:
             line = (
                 f"replace(replace({line}, {quote(escape * 2)}, '\x1e'), {quote(escape + delimiter)}, '\x1d')"
             )
+        separators = _separators(properties)
         parts = []
         for column in columns:
-            value = f"v[{places[column.name]}]"
-            value = f"nullif({value}, {null})"
+            value = f"nullif(v[{places[column.name]}], {null})"
+            if escape and column.type.base in ("array", "map", "row"):
+                raise unsupported(f"ESCAPED BY with column {column.name} of type {column.type}")
             if escape:
                 bare = (
                     f"regexp_replace(replace({value}, '\x1d', {quote(delimiter)}), "
                     f"{quote(re.escape(escape) + '(.)')}, '\\1', 'g')"
                 )
                 value = f"replace({bare}, '\x1e', {quote(escape)})"
-            parts.append(f"{scalar(value, column.type)} AS {identifier(column.name)}")
+            parts.append(f"{nested(value, column.type, separators, null)} AS {identifier(column.name)}")
         body = ", ".join(parts) or "1 AS one"
         return [
             (
@@ -140,12 +187,8 @@ class LazyReader:
         ]
 
 
-class OpenCsvReader:
+class OpenCsvReader(WholeFiles):
     """OpenCSVSerde: every value may be quoted; dates are days and timestamps milliseconds since 1970."""
-
-    def bytes(self, files: "Sequence[DataFile]", needed: set[str]) -> int:
-        del needed
-        return sum(f.size for f in files)
 
     def arms(
         self, files: "Sequence[DataFile]", table: "Table", columns: "Sequence[Column]"
