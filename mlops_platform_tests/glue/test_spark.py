@@ -96,8 +96,8 @@ def test_reads_behave_as_sparks_or_are_refused(jobs: Jobs, path: str) -> None:
         out["encoding"] = error(lambda: spark.read.option("encoding", "latin1").csv(path))
         out["rdd"] = error(lambda: three.rdd)
         out["parallelize"] = error(lambda: sc.parallelize([1]))
-        out["save"] = error(lambda: three.write.saveAsTable("x"))
-        out["ddl"] = error(lambda: spark.sql("create table a.b (x int)"))
+        out["save"] = error(lambda: three.write.bucketBy(2, "id").saveAsTable("default.x"))
+        out["ddl"] = error(lambda: spark.sql("alter table a.b rename to c"))
         out["jvm"] = error(lambda: sc._jsc.hadoopConfiguration())
         out["context"] = [spark.sparkContext is sc, sc is SparkContext.getOrCreate(), spark.version]
         """,

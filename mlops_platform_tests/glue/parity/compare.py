@@ -56,7 +56,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         found = answers(Path(folder), "sail", "pyspark")
-    every = list(outcomes(found["sail"], found["pyspark"]))
+    every = list(outcomes(found["sail"]["cases"], found["pyspark"]["cases"]))
     for one in every:
         if one.verdict != "equal":
             why = one.sail[1] if one.verdict == "refused" else f"here {one.sail}, Spark {one.spark}"

@@ -119,7 +119,7 @@ def start(engine: str, folder: str) -> Any:
     bookmark = {"option": "job-bookmark-disable", "state": None, "file": f"{folder}/bookmark.json"}
     run.configure({"engine": engine, "folder": folder, "account_id": "000000000000", "bookmark": bookmark})
 
-    engines.install(engine, CONF)
+    engines.install(engine, {**CONF, "spark.sql.warehouse.dir": f"{folder}/warehouse"})
     from pyspark.sql import SparkSession
 
     return SparkSession.builder.getOrCreate()
@@ -183,7 +183,13 @@ def main(engine: str, target: str, folder: str) -> None:
             groups.append([case])
     answers = [one for group in groups for one in answer(spark, table, group)]
     answers += [script(spark, name, Path(folder) / name) for name in _scripts()]
-    Path(target).write_text(json.dumps(answers))
+    tables = {}
+    if engine == "pyspark":  # Sail's tables are the Glue catalog's: a job of a running local cloud
+        from mlops_platform_tests.glue.parity import table_script
+
+        spark.sql("CREATE DATABASE shop")
+        tables = table_script.results(spark, "shop")
+    Path(target).write_text(json.dumps({"cases": answers, "tables": tables}))
     sys.stdout.flush()
     os._exit(0)
 

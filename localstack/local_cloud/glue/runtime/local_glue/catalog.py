@@ -7,9 +7,8 @@ resolved here: the catalog's schema, its registered partitions, each at its own 
 
 from functools import cache
 from typing import Any
-from urllib.parse import unquote
 
-from local_glue import s3
+from local_glue import folders, partitions, s3
 from local_glue.run import UnsupportedError
 
 _current = {"database": "default"}
@@ -49,6 +48,11 @@ def glue() -> Any:
     return boto3.client("glue")
 
 
+def current() -> str:
+    """The current database."""
+    return _current["database"]
+
+
 def use(database: str) -> None:
     """``USE database``."""
     from pyspark.errors.exceptions.connect import AnalysisException
@@ -83,6 +87,11 @@ def lookup(spark: Any, name: str) -> dict[str, Any] | None:
         return None
 
 
+def view_name(table: dict[str, Any]) -> str:
+    """The temporary view that stands for a table in SQL text."""
+    return f"__glue_{table['DatabaseName']}_{table['Name']}"
+
+
 def is_view(spark: Any, name: str) -> bool:
     """Whether a temporary view of that name exists."""
     return any(t.isTemporary and t.name.lower() == name.lower() for t in spark.catalog.listTables())
@@ -114,30 +123,10 @@ def read(spark: Any, table: dict[str, Any], expression: str | None = None) -> An
             DatabaseName=table["DatabaseName"], TableName=table["Name"], ExcludeColumnSchema=True, **given
         )
     )
-    names = [key["Name"] for key in keys]
-    frames = [
-        source.frame(_location(table, names, partition), dict(zip(names, partition["Values"], strict=True)))
-        for page in pages
-        for partition in page["Partitions"]
-    ]
-    present = [frame for frame in frames if frame is not None]
-    return _union(present) if present else source.empty()
-
-
-def _location(table: dict[str, Any], names: list[str], partition: dict[str, Any]) -> str:
-    location = partition.get("StorageDescriptor", {}).get("Location")
-    if location:
-        return str(location)
-    base = table["StorageDescriptor"]["Location"].rstrip("/")
-    return "/".join([base, *(f"{n}={v}" for n, v in zip(names, partition["Values"], strict=True))]) + "/"
-
-
-def _union(frames: list[Any]) -> Any:
-    """A balanced tree, so that a plan of many partitions stays shallow."""
-    while len(frames) > 1:
-        pairs = [frames[i : i + 2] for i in range(0, len(frames), 2)]
-        frames = [pair[0].unionAll(pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
-    return frames[0]
+    whole, alone = partitions.split(table, [partition for page in pages for partition in page["Partitions"]])
+    frames = [source.root(root.path) for root in whole]
+    frames += [source.frame(location, values) for location, values in alone]
+    return partitions.union(frames) if frames else source.empty()
 
 
 class _Source:
@@ -175,12 +164,30 @@ class _Source:
             f"{self._name}: the SerDe {library or '(none)'} is not supported by the Spark engine."
         )
 
+    def root(self, path: str) -> Any:
+        """A folder with its partition folders."""
+        from pyspark.sql.connect import functions as F
+
+        keys = self._table["PartitionKeys"]
+        columns = ", ".join(f"`{key['Name']}` string" for key in keys)
+        frame = self._load(path, f"{self._schema}, {columns}" if self._schema else columns)
+        for key in keys:
+            text = F.col(f"`{key['Name']}`")
+            value = F.when(text != folders.HIVE_NULL, text).cast(key.get("Type", "string"))
+            frame = frame.withColumn(key["Name"], value)
+        return frame
+
     def frame(self, location: str, values: dict[str, str]) -> Any:
-        """One folder with its partition's values as columns; ``None`` where a partition's folder is empty."""
-        if s3.is_s3(location) and not s3.exists(location.rstrip("/") + "/"):
-            return None if values else self.empty()
-        reader = self._spark.read.format(self._format).options(**self._options).schema(self._schema)
-        return self._with_values(reader.load(location), values)
+        """One folder with its partition's values as columns."""
+        if not values and s3.is_s3(location) and not s3.exists(location.rstrip("/") + "/"):
+            return self.empty()
+        return self._with_values(self._load(location, self._schema), values)
+
+    def _load(self, path: str, schema: str) -> Any:
+        from local_glue import reads
+
+        reader = self._spark.read.format(self._format).options(**self._options).schema(schema)
+        return reads.as_given(reader, path)
 
     def empty(self) -> Any:
         """No rows, all columns."""
@@ -192,7 +199,7 @@ class _Source:
 
         types = {key["Name"]: key.get("Type", "string") for key in self._table.get("PartitionKeys", [])}
         for name, value in values.items():
-            text = None if value == "__HIVE_DEFAULT_PARTITION__" or value is None else unquote(value)
+            text = None if value == folders.HIVE_NULL or value is None else value
             frame = frame.withColumn(name, F.lit(text).cast(types[name]))
         return frame
 

@@ -30,10 +30,10 @@ def install(engine: str, conf: dict[str, str]) -> None:
     if "SPARK_REMOTE" not in os.environ:
         raise RuntimeError("The Spark engine (Sail) did not start; its message is in the job's error log.")
     spark_context.install(conf)
-    from local_glue import catalog, functions, reads, unions, writes
+    from local_glue import catalog, functions, reads, table_writes, unions, writes
     from local_glue.corrections import install as corrections
 
-    for part in (corrections, reads, writes, catalog, functions, unions):
+    for part in (corrections, reads, writes, table_writes, catalog, functions, unions):
         part.install()
 
 

@@ -24,7 +24,7 @@ def install() -> None:
     """Patch Spark Connect's reader."""
     from pyspark.sql.connect.readwriter import DataFrameReader
 
-    send = DataFrameReader.load
+    send = _native["load"] = DataFrameReader.load
 
     def load(
         self: Any, path: Any = None, format: str | None = None, schema: Any = None, **options: Any
@@ -77,12 +77,46 @@ def _load(reader: Any, path: Any, send: Any) -> Any:
         reader.schema(texts.sorted_schema(frame.schema))
         frame = send(reader, paths)
         reader._schema = ""
-    if (
-        source in _TYPED_FORMATS
-        and not reader._schema
-        and reader._client.conf.get(_INFERENCE, "true") == "true"
-    ):
-        frame = type_partitions(frame, paths)
+    if source not in _TYPED_FORMATS:
+        return frame
+    values = _partition_values(paths)
+    if not values:
+        return frame
+    if reader._schema:
+        return _with_given_types(reader, frame, paths, values, send)
+    if reader._client.conf.get(_INFERENCE, "true") == "true":
+        frame = type_partitions(frame, values)
+    return frame
+
+
+def as_given(reader: Any, path: str) -> Any:
+    """Read a folder with the reader's schema, partition columns included, and nothing else looked at."""
+    return _native["load"](reader, [path])
+
+
+_native: dict[str, Any] = {}
+
+
+def _with_given_types(
+    reader: Any, frame: Any, paths: list[str], values: dict[str, set[str]], send: Any
+) -> Any:
+    """A schema of the caller's: partition columns that it lacks come last, with inferred types."""
+    from pyspark.sql.connect import functions as F
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    fields = list(frame.schema.fields)
+    given = {field.name: field.dataType for field in fields}
+    wide = [StructField(f.name, StringType(), True) if f.name in values else f for f in fields]
+    wide += [StructField(name, StringType(), True) for name in values if name not in given]
+    schema, reader._schema = reader._schema, ""
+    reader.schema(StructType(wide))
+    frame = send(reader, paths)
+    reader._schema = schema
+    for name, seen in values.items():
+        kind = given.get(name) or infer_type(seen - {folders.HIVE_NULL})
+        frame = frame.withColumn(
+            name, F.when(F.col(f"`{name}`") != folders.HIVE_NULL, F.col(f"`{name}`")).cast(kind)
+        )
     return frame
 
 
@@ -128,10 +162,8 @@ def _glob(path: str) -> list[str]:
     return list(found)
 
 
-def type_partitions(frame: Any, paths: list[str]) -> Any:
-    """Give partition columns the types Spark infers from their values; the engine leaves them strings."""
-    from pyspark.sql.connect import functions as F
-
+def _partition_values(paths: list[str]) -> dict[str, set[str]]:
+    """The values of each partition column, as the folders under the paths name them."""
     values: dict[str, set[str]] = {}
     for path in paths:
         base = s3.split(path)[1].rstrip("/") if s3.is_s3(path) else path.removeprefix("file://").rstrip("/")
@@ -140,6 +172,13 @@ def type_partitions(frame: Any, paths: list[str]) -> Any:
                 name, equals, value = part.partition("=")
                 if equals:
                     values.setdefault(name, set()).add(folders.unescape(value))
+    return values
+
+
+def type_partitions(frame: Any, values: dict[str, set[str]]) -> Any:
+    """Give partition columns the types Spark infers from their values; the engine leaves them strings."""
+    from pyspark.sql.connect import functions as F
+
     for name, seen in values.items():
         if name not in frame.columns:
             continue

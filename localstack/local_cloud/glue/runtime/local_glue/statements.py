@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from local_glue import catalog
+from local_glue import catalog, table_statements
 from local_glue.run import UnsupportedError
 
 
-def run(spark: Any, text: str, args: Any, native: Any) -> Any:
+def run(spark: Any, text: str, args: Any, native: Any) -> Any:  # noqa: PLR0911
     """Run a statement.
 
     The text the engine gets is the caller's own, in which only the names of catalog tables were replaced.
@@ -26,6 +26,10 @@ def run(spark: Any, text: str, args: Any, native: Any) -> Any:
         return spark.createDataFrame([], "result string")
     if isinstance(tree, exp.Query):
         return native(spark, _corrected(spark, _with_views(spark, text, tree)), args)
+    if not _is_temporary(tree) and table_statements.run(
+        spark, text, tree, lambda query: run(spark, query, args, native)
+    ):
+        return spark.createDataFrame([], "result string").drop("result")
     _refuse_catalog_changes(tree)
     if isinstance(tree, exp.Create):
         return native(spark, _with_views(spark, text, tree.expression) if tree.expression else text, args)
@@ -63,7 +67,7 @@ def _with_views(spark: Any, text: str, tree: Any) -> str:
         found = catalog.lookup(spark, name)
         if found is None:
             continue
-        view = f"__glue_{found['DatabaseName']}_{found['Name']}"
+        view = catalog.view_name(found)
         catalog.read(spark, found).createOrReplaceTempView(view)
         first, last = table.parts[0], table.parts[-1]
         alias = "" if table.alias else f" AS `{table.name}`"
@@ -73,13 +77,16 @@ def _with_views(spark: Any, text: str, tree: Any) -> str:
     return text
 
 
+def _is_temporary(tree: Any) -> bool:
+    from sqlglot import exp
+
+    return isinstance(tree, exp.Create) and tree.find(exp.TemporaryProperty) is not None
+
+
 def _refuse_catalog_changes(tree: Any) -> None:
     from sqlglot import exp
 
-    temporary = isinstance(tree, exp.Create) and any(
-        isinstance(prop, exp.TemporaryProperty) for prop in tree.find_all(exp.TemporaryProperty)
-    )
-    if temporary or isinstance(tree, exp.Set | exp.Describe | exp.Cache | exp.Uncache):
+    if _is_temporary(tree) or isinstance(tree, exp.Set | exp.Describe | exp.Cache | exp.Uncache):
         return
     changes = (
         exp.Create,

@@ -35,8 +35,7 @@ def install() -> None:
 
     def refuse_table(self: Any, *_: Any, **__: Any) -> None:
         raise UnsupportedError(
-            "saveAsTable, insertInto and writeTo are not supported by the local Spark engine: write the "
-            "files with df.write.parquet(path) and register the table or partition with boto3's glue client, or use "
+            "writeTo is not supported by the local Spark engine: use saveAsTable, insertInto, or "
             "glueContext.getSink(..., enableUpdateCatalog=True)."
         )
 
@@ -44,8 +43,6 @@ def install() -> None:
         raise UnsupportedError("Writing through JDBC is not supported by the local Spark engine.")
 
     DataFrameWriter.save = save
-    DataFrameWriter.saveAsTable = refuse_table
-    DataFrameWriter.insertInto = refuse_table
     DataFrameWriter.jdbc = refuse_jdbc
     for method in ("create", "replace", "createOrReplace", "append", "overwrite", "overwritePartitions"):
         setattr(DataFrameWriterV2, method, refuse_table)
