@@ -14,9 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from local_cloud.errors import ServiceError
 from local_cloud.glue import GlueEngine
+from local_cloud.glue.crawlers.classify import ClassificationError, classify
 from local_cloud.glue.crawlers.listing import exclusions
+from local_cloud.glue.crawlers.schema import render
 from local_cloud.glue.store import now
 from local_cloud.objects import ObjectInfo
 
@@ -391,6 +395,30 @@ def test_postgresql_tables(lake: Lake, local_cloud: RunningCloud, postgres_conne
     assert lake.columns(table["Name"]) == {
         "id": "bigint", "price": "decimal(10,2)", "at": "timestamp", "note": "string",
     }  # fmt: skip
+
+
+def test_other_partition_keys_leave_a_table_alone(lake: Lake) -> None:
+    lake.put(**{"k/day=1/a.csv": b"a,b\n1,x\n"})
+    name = lake.crawl("k/")
+    before = lake.tables()
+    lake.s3.delete_object(Bucket=BUCKET, Key=f"{lake.folder}/k/day=1/a.csv")
+    lake.put(**{"k/month=1/a.csv": b"a,b\n1,x\n"})
+    assert lake.run(name)["Status"] == "SUCCEEDED"
+    assert lake.tables() == before
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_random_bytes_are_classified_or_refused(tmp_path: Path, body: bytes) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(body)
+    try:
+        schema = classify(file, "file", len(body), [])
+    except ClassificationError:
+        return
+    if schema is not None:
+        assert schema.columns or schema.classification == "json"
+        assert all(name == name.lower() and render(kind) for name, kind in schema.columns)
 
 
 def crawl_begun(engine: GlueEngine) -> Callable[[], None]:

@@ -67,6 +67,12 @@ class Writer:
     def write(self, found: FoundTable) -> None:
         """Create or update one table of files and its partitions; those not found any more are let go."""
         name, old = self._name((self._crawler.get("TablePrefix") or "") + found.name, found.location)
+        if old is not None and [key["Name"] for key in old["PartitionKeys"]] != list(found.keys):
+            self._log(
+                f"WARN : The partition keys of table {name} are not those of its folders ({', '.join(found.keys)}); it "
+                "is left as it is. Delete the table to have it made anew"
+            )
+            return
         self._put(table_input(found, name, self._crawler["Name"], self._run_id), old)
         if found.keys:
             self._partitions(name, found, old is None)
@@ -145,11 +151,6 @@ class Writer:
 
     def _partitions(self, name: str, found: FoundTable, is_new: bool) -> None:
         table = self._catalog.table_or_none(self._database, name) or {}
-        if [key["Name"] for key in table["PartitionKeys"]] != list(found.keys):
-            self._log(
-                f"WARN : The partition keys of table {name} differ from the folders; partitions are left alone"
-            )
-            return
         old = {} if is_new else self._known(name)
         added, changed = [], []
         for partition in found.partitions:
