@@ -1,5 +1,6 @@
 """A Glue job on each engine, measured: wall time, CPU and memory of the job's whole process tree."""
 
+import contextlib
 import os
 import textwrap
 import threading
@@ -9,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 ROLE = "arn:aws:iam::000000000000:role/mlops-glue"
 BUCKET = "glue-benchmark"
@@ -67,8 +66,8 @@ class _Watch:
     """Samples the processes that a server started: their CPU seconds and resident memory together."""
 
     def __init__(self, server: int) -> None:
-        self._server = psutil.Process(server)
-        self._before = {child.pid for child in self._server.children(recursive=True)}
+        self._server = server
+        self._before = set(_descendants(server))
         self._seconds: dict[int, float] = {}
         self.peak = 0
         self._over = threading.Event()
@@ -86,19 +85,28 @@ class _Watch:
         self._thread.join()
 
     def _sample(self) -> None:
-        while not self._over.wait(0.1):
+        tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+        while not self._over.wait(0.05):
             memory = 0
-            for child in self._server.children(recursive=True):
-                if child.pid in self._before:
-                    continue
-                try:
-                    times = child.cpu_times()
-                    memory += child.memory_info().rss
-                except psutil.Error:
-                    continue
-                # A job's sh and launchers end early; what they used is in the parent's children times.
-                self._seconds[child.pid] = times.user + times.system
+            for pid, fields in _descendants(self._server).items():
+                if pid not in self._before:
+                    self._seconds[pid] = (int(fields[11]) + int(fields[12])) / tick
+                    memory += int(fields[21]) * page
             self.peak = max(self.peak, memory)
+
+
+def _descendants(root: int) -> dict[int, list[str]]:
+    """The fields of ``/proc/PID/stat`` after the name (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html)."""
+    fields: dict[int, list[str]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields[int(entry.parent.name)] = entry.read_text().rpartition(")")[2].split()
+    found: dict[int, list[str]] = {}
+    level = {root}
+    while level:
+        level = {pid for pid, one in fields.items() if int(one[1]) in level}
+        found |= {pid: fields[pid] for pid in level}
+    return found
 
 
 def rounds() -> int:
