@@ -65,15 +65,17 @@ def cases() -> list[Case]:
     return found
 
 
-def answer(sql: str) -> tuple[tuple[str, ...], list[tuple[str | None, ...]]]:
+def answer(sql: str, glue: Any = None) -> tuple[tuple[str, ...], list[tuple[str | None, ...]]]:
     """Types and rows of a statement without tables, as the engine computes and shows them.
+
+    ``glue``: a catalog for the statement that names a table nevertheless.
 
     Raises:
         QueryError.
     """
     import duckdb
 
-    catalog = Catalog(None)
+    catalog = Catalog(glue)
     compiled = compile_query(catalog, sql, "default", [])
     connection = connections.connect(Path("/nonexistent"), 512, 1)
     try:

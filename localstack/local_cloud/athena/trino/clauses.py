@@ -76,6 +76,8 @@ class Clauses(Relations):
                 for name in ("expressions", "grouping_sets", "cube", "rollup")
                 for e in group.args.get(name) or []
             ]
+        if not parts:
+            raise syntax("mismatched input '<EOF>'. Expecting: <grouping element>", position(group, self.sql))
         return " GROUP BY " + ", ".join(parts), keys
 
     # -- ORDER BY, LIMIT -----------------------------------------------------------------------------------------
@@ -88,8 +90,9 @@ class Clauses(Relations):
         values: list[Typed],
         compiler: Expressions,
         distinct: bool,
-    ) -> str:
-        parts = []
+    ) -> tuple[str, str]:
+        """The clause, and its keys as a window would take them."""
+        parts, keys = [], []
         source = compiler.scope
         outputs = [replace(f, sql=text) for f, text in zip(fields, texts, strict=True)]
         named = {f.name.lower() for f in fields if f.name}
@@ -103,6 +106,7 @@ class Clauses(Relations):
                 value = Typed(texts[place], fields[place].type)
                 key = ordering.key(value)
                 parts.append(f"{place + 1 if key == value.sql else key} {ordering.direction(item)}")
+                keys.append(f"{key} {ordering.direction(item)}")
                 continue
             compiler.scope = Scope(
                 [*outputs, *kept, *[f for f in qualified if self._qualified(item.this)]], source.parent
@@ -120,8 +124,9 @@ class Clauses(Relations):
                     position(item, self.sql),
                 )
             parts.append(f"{ordering.key(value)} {ordering.direction(item)}")
+            keys.append(parts[-1])
         del values
-        return " ORDER BY " + ", ".join(parts)
+        return " ORDER BY " + ", ".join(parts), ", ".join(keys)
 
     def _qualified(self, node: exp.Expr) -> bool:
         return any(len(c.parts) > 1 for c in node.find_all(exp.Column))
@@ -148,9 +153,10 @@ class Clauses(Relations):
         if isinstance(limit, exp.Fetch):
             only(limit, "direction", "count", "limit_options")
             options = limit.args.get("limit_options")
-            if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
-                raise unsupported("FETCH FIRST ... WITH TIES")
-            text += f" LIMIT {self._count(limit.args.get('count'), 'FETCH FIRST') if limit.args.get('count') else 1}"
+            if options is not None and options.args.get("percent"):
+                raise syntax("mismatched input 'PERCENT'")
+            if options is None or not options.args.get("with_ties"):
+                text += f" LIMIT {self._fetched(limit)}"
         elif limit is not None:
             only(limit, "expression")
             if not (
@@ -162,6 +168,29 @@ class Clauses(Relations):
             only(offset, "expression")
             text += f" OFFSET {self._count(offset.expression, 'OFFSET')}"
         return text
+
+    def _fetched(self, fetch: exp.Fetch) -> int:
+        count = fetch.args.get("count")
+        return self._count(count, "FETCH FIRST") if count is not None else 1
+
+    def ties(self, node: exp.Expr, keys: str) -> str:
+        """FETCH FIRST n ROWS WITH TIES: the rows whose rank by the ORDER BY ``keys`` is within n; else ''."""
+        fetch = node.args.get("limit")
+        options = fetch.args.get("limit_options") if isinstance(fetch, exp.Fetch) else None
+        if options is None or not options.args.get("with_ties"):
+            return ""
+        if not keys:
+            raise QueryError(
+                "MISSING_ORDER_BY",
+                "FETCH FIRST WITH TIES clause requires ORDER BY",
+                position(fetch, self.sql),
+            )
+        for clause in ("offset", "distinct"):
+            if node.args.get(clause):
+                raise unsupported(
+                    f"{clause.upper()} with FETCH FIRST ... WITH TIES", position(fetch, self.sql)
+                )
+        return f" QUALIFY rank() OVER (ORDER BY {keys}) <= {self._fetched(fetch)}"
 
     def _count(self, node: exp.Expr | None, clause: str) -> int:
         if not isinstance(node, exp.Literal) or not node.this.isdigit():
@@ -176,15 +205,16 @@ class Clauses(Relations):
         name = self.name()
         outer = [replace(f, sql=f"{name}.{f.sql}") for f in fields]
         text = f"SELECT * FROM ({text}) AS {name}"
+        parts: list[str] = []
         if node.args.get("order"):
             compiler = self.expressions(Scope(outer, parent))
-            parts = []
             for item in node.args["order"].expressions:
                 place = self._place(item.this, outer)
                 value = outer[place].typed() if place is not None else compiler.compile(item.this)
                 parts.append(f"{ordering.key(value)} {ordering.direction(item)}")
             self.needs.always.update(*(f.needs for f in fields))
-            text += " ORDER BY " + ", ".join(parts)
+        text += self.ties(node, ", ".join(parts))
+        text += f" ORDER BY {', '.join(parts)}" if parts else ""
         text += self.limits(node)
         limited = node.args.get("limit") or node.args.get("offset")
         return text, [replace(f, origins=()) for f in fields] if limited else fields

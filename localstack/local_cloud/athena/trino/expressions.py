@@ -113,7 +113,7 @@ class Expressions(Predicates):
             )
         handler = getattr(self, f"_on_{kind.__name__.lower()}", None)
         if handler is None:
-            raise unsupported(f"{node.sql(dialect='trino')[:80]!r} ({kind.__name__})")
+            raise unsupported(_shown(node))
         result: Typed = handler(node)
         return result
 
@@ -271,7 +271,10 @@ class Expressions(Predicates):
         return value
 
     def _on_extract(self, node: exp.Extract) -> Typed:
-        return self.function(node.this.name.lower(), [self.compile(node.expression)])
+        field_ = node.this.name.lower()
+        if field_ not in _EXTRACTED:
+            raise syntax(f"Invalid EXTRACT field: {node.this.name}", position(node, self.sql))
+        return self.function(field_, [self.compile(node.expression)])
 
     def _on_trim(self, node: exp.Trim) -> Typed:
         only(node, "this", "expression", "position")
@@ -314,3 +317,18 @@ class Expressions(Predicates):
 
 
 __all__ = ["BIGINT", "INTEGER", "Any", "Expressions", "Grouping", "only"]
+
+
+# https://trino.io/docs/current/functions/datetime.html#extraction-function
+_EXTRACTED = {
+    "year", "quarter", "month", "week", "day", "day_of_month", "day_of_week", "dow", "day_of_year", "doy",
+    "year_of_week", "yow", "hour", "minute", "second", "timezone_hour", "timezone_minute",
+}  # fmt: skip
+
+
+def _shown(node: exp.Expr) -> str:
+    """A node for an error; one that sqlglot cannot write has only its name."""
+    try:
+        return f"{node.sql(dialect='trino')[:80]!r} ({type(node).__name__})"
+    except (ValueError, AttributeError):
+        return type(node).__name__

@@ -1,5 +1,6 @@
 """Literals and their Trino types."""
 
+import math
 import re
 from datetime import datetime
 from decimal import Decimal
@@ -36,8 +37,10 @@ def number(value: str) -> Typed:
         if not -(2**63) <= whole < 2**63:
             raise syntax(f"Invalid numeric literal: {value}")
         return Typed(f"CAST({whole} AS {duck(kind)})", kind, literal=whole)
-    if "e" in value.lower():
-        return Typed(f"CAST({float(value)!r} AS DOUBLE)", DOUBLE, literal=float(value))
+    if re.fullmatch(r"-?(\d+\.?\d*|\.\d+)[eE][+-]?\d+", value):
+        double = float(value)
+        shown = repr(double) if math.isfinite(double) else quote(repr(double))
+        return Typed(f"CAST({shown} AS DOUBLE)", DOUBLE, literal=double)
     return decimal_literal(value)
 
 
