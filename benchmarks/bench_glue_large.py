@@ -71,20 +71,7 @@ def _put(started: Any) -> int:
 
 
 def _files() -> Iterator[bytes]:
-    words = [
-        "printer",
-        "order",
-        "late",
-        "refund",
-        "battery",
-        "screen",
-        "parcel",
-        "wrong",
-        "colour",
-        "thanks",
-        "login",
-        "reset",
-    ]
+    words = ["printer", "order", "late", "refund", "battery", "screen", "parcel", "wrong", "colour", "thanks"]
     block = _block(random.Random(7), words)  # noqa: S311 - example data
     repeats = max(1, FILE_MB * 10**6 // len(block))
     header = b"id,customer,day,amount,channel,note\n"

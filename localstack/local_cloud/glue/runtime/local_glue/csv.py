@@ -8,8 +8,10 @@ Rows with too many or too few fields are an error of the engine's own.
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from local_glue import s3
 from local_glue.run import UnsupportedError
 
 _HONOURED = frozenset({"header", "sep", "delimiter", "quote", "escape", "inferschema", "multiline", "path"})
@@ -26,6 +28,8 @@ _DEFAULTS = {
     "preferdate": ("true",),
     "compression": ("none", "uncompressed"),
 }
+_COMPRESSED = (".gz", ".bz2", ".zst", ".xz", ".deflate", ".snappy", ".lz4", ".zip")
+_CHUNK = 4 * 2**20
 _INT = (-(2**31), 2**31 - 1)
 
 
@@ -77,13 +81,16 @@ def _check_text(spark: Any, paths: list[str], options: dict[str, Any]) -> None:
         doubled = value.rlike(f"[^{s}]{q}{q}|{q}{q}[^{s}]")
         doubts.append((doubled, f"a quote inside a field is doubled: set the option escape={quote!r}"))
         doubts.append((value.contains("\\"), f"there is a backslash: set the option escape={quote!r}"))
+    if not doubts:
+        return
     found = F.lit(None).cast("int")
     for number, (doubt, _) in enumerate(doubts):
         found = F.when(doubt, F.lit(number)).otherwise(found)
-    if not doubts:
+    files = _suspects(paths, (quote, "\\"))
+    if not files:
         return
     hits = (
-        spark.read.text(paths)
+        spark.read.text(files)
         .select(value, found.alias("doubt"))
         .where("doubt is not null")
         .limit(1)
@@ -95,6 +102,35 @@ def _check_text(spark: Any, paths: list[str], options: dict[str, Any]) -> None:
             f"CSV under {', '.join(paths)}: {reason}. Without it Spark splits such rows wrongly, and the local engine would "
             f"read them differently from Spark. The line: {hits[0]['value'][:120]!r}"
         )
+
+
+def _suspects(paths: list[str], signs: tuple[str, ...]) -> list[str]:
+    """The files in which one of the signs occurs, or that are compressed: a search of bytes, far cheaper than parsing."""
+    files = []
+    for path in paths:
+        if s3.is_s3(path):
+            scheme, bucket = path.split("://", 1)[0], s3.split(path)[0]
+            files += [f"{scheme}://{bucket}/{entry['Key']}" for entry in s3.objects(path)]
+        else:
+            files.append(path)
+    wanted = [sign.encode() for sign in signs]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        hits = list(pool.map(lambda file: _occurs(file, wanted), files))
+    return [file for file, hit in zip(files, hits, strict=True) if hit]
+
+
+def _occurs(file: str, signs: list[bytes]) -> bool:
+    if not s3.is_s3(file) or file.lower().endswith(_COMPRESSED):
+        return True
+    bucket, key = s3.split(file)
+    body = s3.client().get_object(Bucket=bucket, Key=key)["Body"]
+    try:
+        while chunk := body.read(_CHUNK):
+            if any(sign in chunk for sign in signs):
+                return True
+    finally:
+        body.close()
+    return False
 
 
 def _narrow(frame: Any) -> Any:
