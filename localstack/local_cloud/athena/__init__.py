@@ -4,6 +4,7 @@ import threading
 
 from local_cloud.athena.api.pages import Pages
 from local_cloud.athena.executor import Executor
+from local_cloud.athena.pending import Pending
 from local_cloud.athena.state import State
 from local_cloud.cloud import Cloud
 
@@ -22,6 +23,7 @@ class AthenaEngine(Pages):
         folder = cloud.state_dir / "athena"
         self.state = State(folder / "athena.sqlite")
         self.executor = Executor(folder)
+        self.pending = Pending(self.state)
         self._settle = threading.Lock()
         self._recovered = threading.Event()
         self.ensure_primary()

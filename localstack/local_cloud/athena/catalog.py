@@ -7,6 +7,7 @@ from typing import Any
 
 from local_cloud.athena import information_schema
 from local_cloud.athena.errors import QueryError, unsupported
+from local_cloud.athena.pending import EVERYTHING, Seen
 from local_cloud.athena.trino.types import Type, parse_type
 from local_cloud.errors import ServiceError
 
@@ -102,12 +103,14 @@ def encode_view(definition: Shape) -> str:
 class Catalog:
     """Reads the Glue engine. One per query: what it found stays as it was."""
 
-    def __init__(self, glue: Any) -> None:
-        self.glue = glue
+    def __init__(self, glue: Any, seen: Seen = EVERYTHING) -> None:
+        self.glue, self.seen = glue, seen
         self._found: dict[tuple[str, str, Any], Table | View] = {}
 
     def raw_table(self, database: str, name: str) -> Shape | None:
-        """GetTable's answer, or None."""
+        """GetTable's answer; None where there is no such table, or a statement under way has just made it."""
+        if not self.seen.table(database.lower(), name.lower()):
+            return None
         try:
             table: Shape = self.glue.get_table(DatabaseName=database, Name=name)["Table"]
         except ServiceError as error:

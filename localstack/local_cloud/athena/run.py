@@ -11,7 +11,7 @@ from typing import Any
 from local_cloud.athena import connections, results
 from local_cloud.athena.catalog import Catalog
 from local_cloud.athena.compiled import Bound, bind, compile_query
-from local_cloud.athena.errors import QueryError, from_duckdb, unsupported
+from local_cloud.athena.errors import QueryError, from_duckdb
 from local_cloud.athena.executor import Cancelled, Executor, Job
 from local_cloud.athena.outcome import Outcome
 from local_cloud.athena.trino.typed import identifier, quote
@@ -49,7 +49,7 @@ class Run:
         )
         self.glue = cloud.engines["glue"]
         self.objects = cloud.objects
-        self.catalog = Catalog(self.glue)
+        self.catalog = Catalog(self.glue, cloud.engines["athena"].pending.seen())
         self.prepared = prepared
         self.undo = undo
         self.upload_options = upload_options or {}
@@ -121,10 +121,6 @@ class Run:
                 columns_, None, bound.bytes, None, statistics={"rows": rows, "bytes": file.stat().st_size}
             )
 
-    def explain(self, sql: str) -> Outcome:
-        """EXPLAIN is refused: Trino's plans are not DuckDB's."""
-        raise unsupported(f"EXPLAIN ({sql[:20]}...)")
-
 
 def _with_header(file: Path, names: list[str]) -> Path:
     """The same file with a header of names that repeat."""
@@ -146,6 +142,7 @@ def dispatch(run: Run, handler: str, sql: str) -> Outcome:
     """
     from local_cloud.athena import writes
     from local_cloud.athena.ddl import definitions, prepared, show, views
+    from local_cloud.athena.explain import explain
     from local_cloud.athena.iceberg import changes
 
     handlers = {
@@ -163,7 +160,7 @@ def dispatch(run: Run, handler: str, sql: str) -> Outcome:
     if handler == "query":
         return run.query(sql)
     if handler == "explain":
-        return run.explain(sql)
+        return explain(run, sql)
     if run.parameters and handler not in _WITH_PARAMETERS:
         raise QueryError("INVALID_PARAMETER_USAGE", "Execution parameters are not allowed in this statement")
     return handlers[handler](run, sql)

@@ -134,6 +134,8 @@ class Planner:
             parts = item.key[len(prefix) :].split("/")
             if item.size == 0 or any(part.startswith(("_", ".")) for part in parts):
                 continue
+            if not self.catalog.seen.object(item.key):
+                continue
             path = str(self.objects.local_path(bucket, item.key))
             found.append(DataFile(path, f"s3://{bucket}/{item.key}", item.size, number))
         return found

@@ -37,6 +37,8 @@ class Undo:
     def _note(self, members: Shape) -> None:
         if self._job is not None:
             self._job.begin_writing()
+            created = members.get("table")
+            self._cloud.engines["athena"].pending.begin(self._id, tuple(created[:2]) if created else None)
         found = self._state.get(KIND, self._id) or {}
         for name, value in members.items():
             found[name] = found.get(name, []) + value if name != "table" else value
@@ -45,6 +47,7 @@ class Undo:
     def forget(self) -> None:
         """The execution succeeded, or everything is taken back."""
         self._state.delete(KIND, self._id)
+        self._cloud.engines["athena"].pending.end(self._id)
 
     def run(self) -> None:
         """Takes everything back; what was never written is no matter, and running it again neither.
