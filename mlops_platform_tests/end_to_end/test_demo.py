@@ -65,7 +65,7 @@ def test_one_day_scans_less_than_all(demo_project: Project) -> None:
     def scanned(where: str) -> int:
         printed = demo_project.mlops(
             "query", f"SELECT sum(length(request)) FROM clean_tickets {where}"
-        ).stdout
+        ).stderr
         return int(printed.rpartition(" bytes scanned")[0].rpartition(" ")[2].replace(",", ""))
 
     everything, one_day = scanned(""), scanned("WHERE day = '2026-01-03'")

@@ -81,6 +81,7 @@ _RUNTIME: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             "NOT_SUPPORTED",
             "An argument that must be constant and is not is not supported by the local Athena engine",
         ),
+        (r"Invalid escape string", "INVALID_FUNCTION_ARGUMENT", "Escape string must be a single character"),
         (r"Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
         (r"More than one row returned by a subquery", "SUBQUERY_MULTIPLE_ROWS",
          "Scalar sub-query has returned multiple rows"),
