@@ -249,7 +249,21 @@ def test_dynamic_frames(jobs: Jobs, path: str) -> None:
         )
         back = glueContext.create_dynamic_frame.from_options("s3", {"paths": [path]}, format="json")
         out["back"] = rows(back.toDF().select("id", "s"))
-        out["relationalize"] = error(lambda: frame.relationalize("root", path))
+        deep = spark.createDataFrame(
+            [(1, [("x", 2), ("y", 3)], ("p", '{"n": 1}')), (2, None, None)],
+            "id int, items array<struct<n:string,q:int>>, s struct<a:string,j:string>",
+        )
+        flat = DynamicFrame.fromDF(deep, glueContext, "deep").relationalize("root", path + "stage/")
+        out["relationalize"] = [sorted(flat.keys()), flat.select("root").toDF().columns]
+        root, items = flat.select("root").toDF(), flat.select("root_items").toDF()
+        joined = root.join(items.withColumnRenamed("id", "key"), F.col("items") == F.col("key"))
+        out["items"] = rows(joined.select("`s.a`", "index", "`items.val.n`", "`items.val.q`"))
+        unboxed = DynamicFrame.fromDF(deep, glueContext, "deep").unnest().rename_field("`s.j`", "j").unbox("j", "json")
+        out["unboxed"] = rows(unboxed.toDF().select("id", "j.n"))
+        twice = frame.join(["id"], ["id"], frame.select_fields(["id", "s"])).toDF()
+        out["joined"] = [twice.columns, twice.count()]
+        split = SplitRows.apply(frame, {"id": {">": 1, "<": 3}}, "in", "out")
+        out["split"] = [split.select("in").count(), split.select("out").count()]
         out["kinesis"] = error(lambda: glueContext.create_dynamic_frame.from_options("kinesis", {}))
         """,
         path,
@@ -262,7 +276,11 @@ def test_dynamic_frames(jobs: Jobs, path: str) -> None:
     assert out["select"] == ["t"]
     assert out["count"] == 3
     assert out["back"] == [["1", "a"], ["2", "b"], ["3", "c"]]
-    assert "relationalize is not supported" in out["relationalize"]
+    assert out["relationalize"] == [["root", "root_items"], ["id", "items", "s.a", "s.j"]]
+    assert out["items"] == [["p", "0", "x", "2"], ["p", "1", "y", "3"]]
+    assert out["unboxed"] == [["1", "1"], ["2", "None"]]
+    assert out["joined"] == [["id", "day", "s", "none", ".id", ".s"], 3]
+    assert out["split"] == [1, 2]
     assert "kinesis" in out["kinesis"]
 
 

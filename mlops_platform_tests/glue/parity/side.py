@@ -113,6 +113,7 @@ def start(engine: str, folder: str) -> Any:
     """The session."""
     sys.path.insert(0, str(RUNTIME))
     os.environ["TZ"] = "UTC"
+    os.environ["PYTHONPATH"] = str(RUNTIME)  # of Spark's Python workers
     from local_glue import engine as engines
     from local_glue import run
 

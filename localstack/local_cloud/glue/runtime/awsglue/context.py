@@ -121,12 +121,11 @@ class DataFrameReader:
             raise NotImplementedError(
                 f"additional_options {', '.join(options)} are not supported by the local cloud."
             )
-        if transformation_ctx and Job.is_enabled():
-            raise NotImplementedError(
-                "Job bookmarks on catalog tables are not supported by the local cloud; use S3 paths."
-            )
         table = catalog.glue().get_table(DatabaseName=database, Name=table_name)["Table"]
-        frame = catalog.read(self._context.spark_session, table, expression)
+        unseen = None
+        if transformation_ctx and Job.is_enabled():
+            unseen = lambda entries: Job.unseen(transformation_ctx, entries)  # noqa: E731
+        frame = catalog.read(self._context.spark_session, table, expression, unseen)
         return frame.where(push_down_predicate) if push_down_predicate else frame
 
     def from_options(

@@ -1,5 +1,6 @@
 """``DynamicFrame`` on top of a DataFrame."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -69,19 +70,23 @@ class DynamicFrame:
 
     def apply_mapping(self, mappings: list[Any], *_: Any, **__: Any) -> "DynamicFrame":
         """Choose, rename and cast: ``(source, [source type,] target, [target type])`` each."""
-        from pyspark.sql import functions as F
+        from awsglue import nested
 
-        columns = []
-        for mapping in mappings:
-            source, target, kind = _mapping(mapping)
-            if "." in target:
-                raise NotImplementedError(f"ApplyMapping to the nested field {target} is not supported.")
-            column = F.col(source)
-            columns.append((column.cast(kind) if kind else column).alias(target))
-        return self._new(self._df.select(*columns))
+        return self._new(nested.mapped(self._df, [_mapping(mapping) for mapping in mappings]))
 
-    def resolveChoice(self, specs: Any = None, choice: str = "", *_: Any, **__: Any) -> "DynamicFrame":
-        """Casts of ``specs``, ``(column, "cast:type")``. A column has one type, so others do nothing."""
+    def resolveChoice(
+        self,
+        specs: Any = None,
+        choice: str = "",
+        database: str | None = None,
+        table_name: str | None = None,
+        *_: Any,
+        **__: Any,
+    ) -> "DynamicFrame":
+        """Casts of ``specs``, ``(column, "cast:type")``, and to a catalog table's types (``match_catalog``).
+
+        A column has one type here, so the other actions have nothing to do.
+        """
         from pyspark.sql import functions as F
 
         frame = self._df
@@ -93,8 +98,20 @@ class DynamicFrame:
                     f"resolveChoice action {action!r} is not supported by the local cloud."
                 )
         if choice.startswith("match_catalog"):
+            from local_glue import catalog, tables
+
+            table = catalog.glue().get_table(DatabaseName=database, Name=table_name)["Table"]
+            types = dict(tables.columns_of(table))
+            columns = [F.col(f"`{name}`") for name in frame.columns]
+            frame = frame.select(
+                *[
+                    column.cast(types[name.lower()]).alias(name) if name.lower() in types else column
+                    for name, column in zip(frame.columns, columns, strict=True)
+                ]
+            )
+        elif choice and not choice.startswith(("cast:", "make_cols", "make_struct", "project:")):
             raise NotImplementedError(
-                "resolveChoice(choice='match_catalog') is not supported by the local cloud."
+                f"resolveChoice(choice={choice!r}) is not supported by the local cloud."
             )
         return self._new(frame)
 
@@ -142,15 +159,78 @@ class DynamicFrame:
         self, paths1: list[str], paths2: list[str], frame2: "DynamicFrame", *_: Any, **__: Any
     ) -> "DynamicFrame":
         """Inner join on equal columns."""
-        if set(paths1) & set(frame2._df.columns) - set(paths2) or set(self._df.columns) & set(
-            frame2._df.columns
-        ):
-            raise NotImplementedError("DynamicFrame.join of frames that share column names is not supported.")
+        left, right = self._df, frame2._df
+        names = [paths1] if isinstance(paths1, str) else list(paths1)
+        others = [paths2] if isinstance(paths2, str) else list(paths2)
+        shared = {name: f".{name}" for name in right.columns if name in left.columns}
+        for name, other in shared.items():  # Glue's name for a field that both frames have
+            right = right.withColumnRenamed(name, other)
         condition = None
-        for left, right in zip(paths1, paths2, strict=True):
-            test = self._df[left] == frame2._df[right]
+        for name, other in zip(names, others, strict=True):
+            test = left[f"`{name}`"] == right[f"`{shared.get(other, other)}`"]
             condition = test if condition is None else condition & test
-        return self._new(self._df.join(frame2._df, condition))
+        return self._new(left.join(right, condition))
+
+    def split_rows(
+        self, comparison_dict: dict[str, dict[str, Any]], name1: str, name2: str, *_: Any, **__: Any
+    ) -> Any:
+        """Rows that pass all comparisons, ``{"column": {">": 1}}``, and the others."""
+        from pyspark.sql import functions as F
+
+        from awsglue.collection import DynamicFrameCollection
+
+        test = F.lit(True)
+        for name, comparisons in comparison_dict.items():
+            for sign, value in comparisons.items():
+                if sign not in _COMPARISONS:
+                    raise ValueError(f"split_rows: {sign!r} is none of {', '.join(_COMPARISONS)}.")
+                test = test & _COMPARISONS[sign](F.col(name), F.lit(value))
+        passed = F.coalesce(test, F.lit(False))
+        frames = {name1: self._new(self._df.where(passed)), name2: self._new(self._df.where(~passed))}
+        return DynamicFrameCollection(frames, self.glue_ctx)
+
+    def split_fields(self, paths: list[str], name1: str, name2: str, *_: Any, **__: Any) -> Any:
+        """The named columns, and the others."""
+        from awsglue.collection import DynamicFrameCollection
+
+        frames = {name1: self.select_fields(paths), name2: self.drop_fields(paths)}
+        return DynamicFrameCollection(frames, self.glue_ctx)
+
+    def relationalize(self, root_table_name: str, staging_path: str = "", *_: Any, **__: Any) -> Any:
+        """Flat tables: ``root_table_name`` and one for each array."""
+        from awsglue import nested
+        from awsglue.collection import DynamicFrameCollection
+
+        frames = nested.relationalized(self._df, staging_path, root_table_name)
+        named = {name: DynamicFrame(frame, self.glue_ctx, name) for name, frame in frames.items()}
+        return DynamicFrameCollection(named, self.glue_ctx)
+
+    def unnest(self, *_: Any, **__: Any) -> "DynamicFrame":
+        """Fields of structs as columns, ``s.a``."""
+        from awsglue import nested
+
+        return self._new(nested.flat(self._df))
+
+    def unbox(
+        self,
+        path: str,
+        format: str,
+        transformation_ctx: str = "",  # noqa: ARG002
+        info: str = "",  # noqa: ARG002
+        stageThreshold: int = 0,  # noqa: ARG002
+        totalThreshold: int = 0,  # noqa: ARG002
+        **options: Any,
+    ) -> "DynamicFrame":
+        """A column of JSON texts as structs."""
+        from awsglue import nested
+
+        return self._new(nested.unboxed(self._df, path, format, options))
+
+    def errorsCount(self) -> int:
+        """Records that a transform could not handle: none, an error ends the job here."""
+        return 0
+
+    stageErrorsCount = errorsCount
 
     def union(self, other: "DynamicFrame", *_: Any, **__: Any) -> "DynamicFrame":
         """All rows of both, by column name."""
@@ -172,6 +252,17 @@ class DynamicFrame:
         raise UnsupportedError(
             f"DynamicFrame.{name} is not supported by the local cloud; use toDF() and DataFrames."
         )
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 
 def _array(values: list[bool]) -> Any:

@@ -26,6 +26,34 @@ Filter = _transform("Filter", "filter")
 Map = _transform("Map", "map")
 
 
+SplitFields = _transform("SplitFields", "split_fields")
+SplitRows = _transform("SplitRows", "split_rows")
+Unbox = _transform("Unbox", "unbox")
+UnnestFrame = _transform("UnnestFrame", "unnest")
+
+
+class Relationalize:
+    """``Relationalize.apply(frame, staging_path, name)``."""
+
+    @classmethod
+    def apply(
+        cls, frame: DynamicFrame, staging_path: str, name: str = "roottable", options: Any = None, **_: Any
+    ) -> Any:
+        """Flat tables of a nested frame."""
+        if options:
+            raise NotImplementedError("Relationalize options are not supported by the local cloud.")
+        return frame.relationalize(name, staging_path)
+
+
+class SelectFromCollection:
+    """``SelectFromCollection.apply(dfc, key)``."""
+
+    @classmethod
+    def apply(cls, dfc: Any, key: str, **_: Any) -> DynamicFrame:
+        """One frame of a collection."""
+        return dfc[key]
+
+
 class Join:
     """``Join.apply(frame1, frame2, keys1, keys2)``."""
 
@@ -50,7 +78,13 @@ __all__ = [
     "Filter",
     "Join",
     "Map",
+    "Relationalize",
     "RenameField",
     "ResolveChoice",
     "SelectFields",
+    "SelectFromCollection",
+    "SplitFields",
+    "SplitRows",
+    "Unbox",
+    "UnnestFrame",
 ]

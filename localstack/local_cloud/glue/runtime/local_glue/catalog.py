@@ -5,12 +5,14 @@ resolved here: the catalog's schema, its registered partitions, each at its own 
 """
 # ruff: noqa: ARG005 (Spark's own signatures)
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from local_glue import folders, partitions, s3
 from local_glue.run import UnsupportedError
 
+Unseen = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 _current = {"database": "default"}
 
 
@@ -103,16 +105,21 @@ def _table_exists(catalog: Any, name: str, database: str | None) -> bool:
     return lookup(spark, full) is not None or ("." not in full and is_view(spark, full))
 
 
-def read(spark: Any, table: dict[str, Any], expression: str | None = None) -> Any:
+def read(
+    spark: Any, table: dict[str, Any], expression: str | None = None, unseen: Unseen | None = None
+) -> Any:
     """A table as a DataFrame.
 
     Args:
         spark: the session.
         table: Glue's ``Table`` shape.
         expression: a ``GetPartitions`` expression that limits which partitions are read.
+        unseen: of a listing, the objects that a job's bookmark has not seen yet; all, if left out.
     """
     keys = table.get("PartitionKeys", [])
     source = _Source(spark, table)
+    if not keys and unseen:
+        return _new_files(source, [(table["StorageDescriptor"]["Location"], {})], unseen)
     if not keys:
         return source.frame(table["StorageDescriptor"]["Location"], {})
     given = {"Expression": expression} if expression else {}
@@ -123,9 +130,25 @@ def read(spark: Any, table: dict[str, Any], expression: str | None = None) -> An
             DatabaseName=table["DatabaseName"], TableName=table["Name"], ExcludeColumnSchema=True, **given
         )
     )
-    whole, alone = partitions.split(table, [partition for page in pages for partition in page["Partitions"]])
+    registered = [partition for page in pages for partition in page["Partitions"]]
+    if unseen:
+        return _new_files(source, partitions.places(table, registered), unseen)
+    whole, alone = partitions.split(table, registered)
     frames = [source.root(root.path) for root in whole]
     frames += [source.frame(location, values) for location, values in alone]
+    return partitions.union(frames) if frames else source.empty()
+
+
+def _new_files(source: "_Source", places: list[tuple[str, dict[str, str]]], unseen: Unseen) -> Any:
+    """The files under the places that are new, each with its partition's values."""
+    listed = [(place, entry) for place in places for entry in s3.objects(place[0])]
+    new = {entry["Key"] for entry in unseen([entry for _, entry in listed])}
+    files: dict[str, tuple[list[str], dict[str, str]]] = {}
+    for (location, values), entry in listed:
+        if entry["Key"] in new:
+            uri = f"s3://{s3.split(location)[0]}/{entry['Key']}"
+            files.setdefault(location, ([], values))[0].append(uri)
+    frames = [source.files(paths, values) for paths, values in files.values()]
     return partitions.union(frames) if frames else source.empty()
 
 
@@ -183,7 +206,11 @@ class _Source:
             return self.empty()
         return self._with_values(self._load(location, self._schema), values)
 
-    def _load(self, path: str, schema: str) -> Any:
+    def files(self, paths: list[str], values: dict[str, str]) -> Any:
+        """Some files of one folder with its partition's values as columns."""
+        return self._with_values(self._load(paths, self._schema), values)
+
+    def _load(self, path: str | list[str], schema: str) -> Any:
         from local_glue import reads
 
         reader = self._spark.read.format(self._format).options(**self._options).schema(schema)

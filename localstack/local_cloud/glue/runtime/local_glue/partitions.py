@@ -20,12 +20,9 @@ def split(
     table: dict[str, Any], partitions: list[dict[str, Any]]
 ) -> tuple[list[Root], list[tuple[str, Values]]]:
     """Roots to be read whole, and partitions to be read alone; those without files are left out."""
-    names = [key["Name"] for key in table["PartitionKeys"]]
     roots: dict[str, list[tuple[str, Values]]] = {}
     alone: list[tuple[str, Values]] = []
-    for partition in partitions:
-        values = dict(zip(names, partition["Values"], strict=True))
-        location = _location(table, values, partition)
+    for location, values in places(table, partitions):
         tail = _tail(values)
         if s3.is_s3(location) and location.rstrip("/").endswith("/" + tail):
             roots.setdefault(location.rstrip("/")[: -len(tail)], []).append((location, values))
@@ -38,6 +35,16 @@ def split(
         else:
             alone += found
     return whole, [(where, values) for where, values in alone if not s3.is_s3(where) or _exists(where)]
+
+
+def places(table: dict[str, Any], partitions: list[dict[str, Any]]) -> list[tuple[str, Values]]:
+    """Where each partition lies, and its values."""
+    names = [key["Name"] for key in table["PartitionKeys"]]
+    found = []
+    for partition in partitions:
+        values = dict(zip(names, partition["Values"], strict=True))
+        found.append((_location(table, values, partition), values))
+    return found
 
 
 def _registered(path: str, found: list[tuple[str, Values]]) -> list[tuple[str, Values]] | None:

@@ -89,9 +89,9 @@ def _load(reader: Any, path: Any, send: Any) -> Any:
     return frame
 
 
-def as_given(reader: Any, path: str) -> Any:
-    """Read a folder with the reader's schema, partition columns included, and nothing else looked at."""
-    return _native["load"](reader, [path])
+def as_given(reader: Any, path: str | list[str]) -> Any:
+    """Read a folder, or files, with the reader's schema, partition columns included, and nothing else looked at."""
+    return _native["load"](reader, [path] if isinstance(path, str) else path)
 
 
 _native: dict[str, Any] = {}
