@@ -1,5 +1,6 @@
 """Tables of feedback in S3, and the entry point as a Batch job runs it: a process with an environment."""
 
+import dataclasses
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from local_cloud.seed.draws import Draws
 from local_cloud.seed.feedback import feedback_texts
 
 from mlops_platform.payloads.training.platform_training import objects
+from mlops_platform.payloads.training.platform_training.settings import TrainSettings
 from mlops_platform_tests.fixtures_cloud import RunningCloud
 
 BUCKET = "training-tests"
@@ -88,6 +90,7 @@ def cloud_environment(local_cloud: RunningCloud) -> Iterator[RunningCloud]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("OMP_NUM_THREADS", "1")  # sums of floats depend on how many threads share them
         objects.client.cache_clear()
         local_cloud.client("s3").create_bucket(Bucket=BUCKET)
         yield local_cloud
@@ -102,3 +105,57 @@ def new_bucket(cloud_environment: RunningCloud) -> Callable[[str], Bucket]:
 @pytest.fixture
 def bucket(new_bucket: Callable[[str], Bucket], request: pytest.FixtureRequest) -> Bucket:
     return new_bucket(request.node.name.replace("[", "-").replace("]", ""))
+
+
+# What a smoke test's training needs: a model of its own, and every bit the same each time.
+TINY = {
+    "model": "tiny-bert",
+    "epochs": 2,
+    "learning_rate": 0.003,
+    "max_tokens": 64,
+    "eval_every": 7,
+    "baselines": False,
+    "threads": 1,
+    "precision": "fp32",
+}
+
+
+@pytest.fixture(scope="session")
+def table(new_bucket: Callable[[str], Bucket]) -> str:
+    """600 rows of feedback on two days, and rows that cannot be used."""
+    bucket = new_bucket("table")
+    first, second = feedback(400), feedback(200, first=400)
+    second["feedback"] = [None, "x" * 5000, *list(second["feedback"])[2:]]
+    bucket.put_table("day=2026-01-01/part.parquet", first)
+    bucket.put_table("day=2026-01-02/part.parquet", second)
+    return bucket.uri
+
+
+@pytest.fixture(scope="session")
+def train_in(table: str) -> Callable[..., dict[str, Any]]:
+    """Trains a tiny model in this process, with results, checkpoints and registry under a bucket's prefix."""
+
+    def run(bucket: Bucket, **changes: Any) -> dict[str, Any]:
+        from mlops_platform.payloads.training.platform_training.training import train
+
+        return train(tiny_settings(bucket, table, **changes))
+
+    return run
+
+
+def tiny_settings(bucket: Bucket, table: str, **changes: Any) -> TrainSettings:
+    places = {
+        "output": bucket / "out",
+        "checkpoints": bucket / "checkpoints",
+        "registry": bucket / "registry",
+    }
+    return TrainSettings.of({**TINY, "data": [table], **places, **changes}, {})
+
+
+def as_arguments(settings: TrainSettings) -> list[str]:
+    """The settings as a job's command."""
+    arguments = ["train"]
+    for name, value in dataclasses.asdict(settings).items():
+        many = value if isinstance(value, tuple) else (value,)
+        arguments += [f"--{name.replace('_', '-')}", *(str(one) for one in many)]
+    return arguments

@@ -84,6 +84,11 @@ class BatchOrder:
         epoch, place = divmod(step, self.steps_per_epoch)
         return self._epoch(epoch)[place]
 
+    def seen(self, steps: int) -> int:
+        """Rows taken by the first `steps` steps."""
+        epoch, place = divmod(steps, self.steps_per_epoch)
+        return epoch * len(self._lengths) + sum(len(batch) for batch in self._epoch(epoch)[:place] if place)
+
     def _shuffled(self, epoch: int) -> list[Ints]:
         draw = np.random.default_rng([self._seed, epoch])
         order = draw.permutation(len(self._lengths))

@@ -122,4 +122,7 @@ def make_deterministic(wanted: str, device: Device) -> None:
     import torch
 
     torch.use_deterministic_algorithms(wanted == "true" or (wanted == "auto" and not device.cuda))
+    torch.utils.deterministic.fill_uninitialized_memory = (
+        False  # no operation here reads what it did not write
+    )
     torch.backends.cuda.matmul.allow_tf32 = wanted != "true"

@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
 
 def _predict(registry: ModelRegistry, version: Version, data: Data, settings: EvaluateSettings) -> Any:
     from .batches import encode
-    from .forward import probabilities
+    from .forward import probabilities, suit
     from .models import load
 
     with tempfile.TemporaryDirectory(prefix="evaluate-") as folder:
@@ -67,7 +67,7 @@ def _predict(registry: ModelRegistry, version: Version, data: Data, settings: Ev
         model, tokenizer = load(Path(folder))
         most = int(version.lineage["settings"]["max_tokens"])
         encoded = encode(tokenizer, [row.text for row in data.split.test], most)
-        return probabilities(model.to(device.torch_device), encoded, device).argmax(1)
+        return probabilities(suit(model, device), encoded, device).argmax(1)
 
 
 def _measures(data: Data, predicted: Any) -> dict[str, Any]:

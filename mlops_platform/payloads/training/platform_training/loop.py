@@ -223,9 +223,7 @@ class Loop:
         found = probabilities(self.model, self._validation.encoded, self._device)
         entry = {
             "step": progress.step,
-            "examples": min(
-                progress.step * self._settings.batch_size, self._settings.epochs * len(self._train.labels)
-            ),
+            "examples": self._order.seen(progress.step),
             "train_loss": progress.loss_sum / max(1, progress.loss_steps),
             "validation_loss": log_loss(self._validation.labels, found),
             "validation_accuracy": float(np.mean(found.argmax(1) == self._validation.labels)),

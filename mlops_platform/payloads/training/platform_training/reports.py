@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+from .stopping import StopRequested
+
 PIPES_CONTEXT = "DAGSTER_PIPES_CONTEXT"
 _SECONDS = 2.0  # between two uploads of messages
 
@@ -30,7 +32,9 @@ class Reporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        # A job that stops to be resumed has not failed.
+        stopped = kind is not None and issubclass(kind, StopRequested)
+        self._stack.__exit__(*((None, None, None) if stopped else (kind, error, trace)))
 
     def __call__(self, values: dict[str, Any]) -> None:
         """Says how far the job is, or what it has found."""

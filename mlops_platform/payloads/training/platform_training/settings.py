@@ -153,8 +153,9 @@ class TrainSettings(DataSettings):
     )  # fmt: skip
 
     def decisive(self) -> dict[str, Any]:
-        """The settings that decide the result, for the fingerprint and the lineage."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if k not in self.NEUTRAL}
+        """The settings that decide the result, as JSON has them, for the fingerprint and the lineage."""
+        values = {k: v for k, v in dataclasses.asdict(self).items() if k not in self.NEUTRAL}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,11 @@ def note() -> None:
     _asked.set()
 
 
+def forget() -> None:
+    """Takes the request back, for a process that goes on to other work."""
+    _asked.clear()
+
+
 def asked() -> bool:
     """True once SIGTERM has come."""
     return _asked.is_set()

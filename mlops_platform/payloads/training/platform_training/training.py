@@ -97,6 +97,7 @@ def _train(
     settings: TrainSettings, data: Data, mark: str, world: World, report: Reporter, work: Path
 ) -> dict[str, Any]:
     from .batches import encode
+    from .forward import suit
     from .loop import Loop, Part
     from .models import prepare, save
     from .saves import Checkpoints
@@ -107,7 +108,7 @@ def _train(
     split, labels = data.split, data.corpus.labels
     prepared = prepare(settings, labels, [row.text for row in split.train], work)
     stopping.check()
-    model = prepared.model.to(device.torch_device)
+    model = suit(prepared.model, device)
     train_part, validation_part, test_part = (
         Part(encode(prepared.tokenizer, [row.text for row in rows], settings.max_tokens), label_array(rows))
         for rows in (split.train, split.validation, split.test)
