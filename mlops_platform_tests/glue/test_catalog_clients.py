@@ -130,7 +130,7 @@ def test_awswrangler_writes_and_overwrites_partitions(wrangled: dict[str, Any]) 
     ]  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def iceberg(local_cloud: RunningCloud, jobs: Jobs) -> Any:
     endpoint = local_cloud.endpoint_url
     keys = {

@@ -44,10 +44,8 @@ def parquet(**columns: Any) -> bytes:
 class Lake:
     """A folder in S3 of its own, a database, and crawlers over both."""
 
-    def __init__(self, cloud: RunningCloud, database: str) -> None:
-        self.glue, self.s3, self.athena, self.logs = (
-            cloud.client(service) for service in ("glue", "s3", "athena", "logs")
-        )
+    def __init__(self, jobs: Jobs, athena: Any, database: str) -> None:
+        self.glue, self.s3, self.logs, self.athena = jobs.glue, jobs.s3, jobs.logs, athena
         self.database = database
         self.folder = f"crawl-{uuid.uuid4().hex[:8]}"
         self.path = f"s3://{BUCKET}/{self.folder}/"
@@ -106,9 +104,14 @@ class Lake:
         return [[cell.get("VarCharValue") for cell in row["Data"]] for row in rows[1:]]
 
 
+@pytest.fixture(scope="module")
+def athena(local_cloud: RunningCloud) -> Any:
+    return local_cloud.client("athena")
+
+
 @pytest.fixture
-def lake(local_cloud: RunningCloud, jobs: Jobs, database: str) -> Lake:
-    return Lake(local_cloud, database)
+def lake(jobs: Jobs, athena: Any, database: str) -> Lake:
+    return Lake(jobs, athena, database)
 
 
 def test_csv(lake: Lake) -> None:
@@ -386,7 +389,7 @@ def test_what_is_not_honoured_is_refused(lake: Lake, members: dict[str, Any], me
         lake.create(**members)
 
 
-def test_postgresql_tables(lake: Lake, local_cloud: RunningCloud, postgres_connection: str) -> None:
+def test_postgresql_tables(lake: Lake, postgres_connection: str) -> None:
     targets = {"JdbcTargets": [{"ConnectionName": postgres_connection, "Path": "%/crawled/%"}]}
     lake.crawl(Targets=targets)
     (table,) = lake.tables().values()

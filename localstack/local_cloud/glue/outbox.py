@@ -75,9 +75,11 @@ class Outbox:
         try:
             service_events.put(self._cloud, [json.loads(body) for _, body in rows])
         except Exception as error:  # noqa: BLE001 - whatever failed is told and tried again
-            if not self._closing.is_set():
-                log.warning("Events of Glue could not be sent to EventBridge (%s); trying again.", error)
-            self._closing.wait(RETRY_SECONDS)
+            if self._closing.is_set():
+                return False
+            log.warning("Events of Glue could not be sent to EventBridge (%s); trying again.", error)
+            if self._closing.wait(RETRY_SECONDS):
+                return False
             with self._store.write() as db:  # a bus that never answers must not fill the disk
                 db.execute("DELETE FROM outbox WHERE id <= (SELECT max(id) FROM outbox) - ?", (KEPT,))
             return True
