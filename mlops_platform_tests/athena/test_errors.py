@@ -21,9 +21,9 @@ FAILURES = {
     "SELECT getenv('HOME')": "FUNCTION_NOT_FOUND",
     "SELECT current_setting('x')": "FUNCTION_NOT_FOUND",
     "SELECT checksum(1)": "NOT_SUPPORTED: line 1:8: Function 'checksum' is not supported by the local Athena engine",
-    "SELECT * FROM sales TABLESAMPLE BERNOULLI (10)": "NOT_SUPPORTED",
+    "SELECT * FROM sales TABLESAMPLE BERNOULLI (101)": "NUMERIC_VALUE_OUT_OF_RANGE",
     "SELECT regexp_like('a', '(?=a)')": "NOT_SUPPORTED",
-    "EXPLAIN SELECT 1": "NOT_SUPPORTED",
+    "EXPLAIN ANALYZE SELECT 1": "NOT_SUPPORTED",
     "SELECT 1; SELECT 2": "INVALID_INPUT: Only one sql statement is allowed",
 }
 

@@ -1,24 +1,43 @@
 """A DuckDB for one query: in memory, alone, allowed to touch nothing but the files its plan names."""
 
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from local_cloud.athena.errors import QueryError
 from local_cloud.athena.trino.macros import needed_by
 from local_cloud.athena.trino.typed import quote
 
+_spares: "SimpleQueue[Any]" = SimpleQueue()  # opening a DuckDB costs more than many a query
+
 
 def connect(temp: Path, memory_mb: int, threads: int, spill_mb: int = 1024) -> Any:
-    """A fresh connection with Trino's settings; ``temp`` takes what spills to disk, up to ``spill_mb``."""
+    """A connection of its own with Trino's settings; ``temp`` takes what spills to disk, up to ``spill_mb``."""
+    try:
+        connection = _spares.get_nowait()
+    except Empty:
+        connection = _opened()
+    Thread(target=_keep_one, name="athena-spare").start()
+    connection.execute(f"SET threads = {threads}")
+    connection.execute(f"SET memory_limit = '{memory_mb}MB'")
+    connection.execute(f"SET temp_directory = {quote(str(temp))}")
+    connection.execute(f"SET max_temp_directory_size = '{spill_mb}MB'")
+    return connection
+
+
+def _keep_one() -> None:
+    if _spares.empty():
+        _spares.put(_opened())
+
+
+def _opened() -> Any:
     import duckdb
 
     connection = duckdb.connect(
         ":memory:",
         config={
-            "threads": threads,
-            "memory_limit": f"{memory_mb}MB",
-            "temp_directory": str(temp),
-            "max_temp_directory_size": f"{spill_mb}MB",
+            "threads": 1,
             "preserve_insertion_order": "true",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",

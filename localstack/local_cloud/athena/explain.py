@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from local_cloud.athena.run import Run
 
 HEADER = "Plan of the local engine (DuckDB); Athena's own differs"
-_HEAD = re.compile(r"EXPLAIN\s+(?P<analyze>ANALYZE\b(?:\s+VERBOSE\b)?)?\s*(?:\((?P<options>[^()]*)\)\s*(?=\w))?", re.I)
+_HEAD = re.compile(
+    r"EXPLAIN\s+(?P<analyze>ANALYZE\b(?:\s+VERBOSE\b)?)?\s*(?:\((?P<options>[^()]*)\)\s*(?=\w))?", re.I
+)
 _VALUES = {
     "TYPE": ("LOGICAL", "DISTRIBUTED", "VALIDATE", "IO"),
     "FORMAT": ("TEXT", "GRAPHVIZ", "JSON"),

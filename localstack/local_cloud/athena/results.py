@@ -74,6 +74,11 @@ def _each(element: Type, items: str, depth: int) -> str:
 def upload(s3: Any, path: Path, uri: str, options: Shape | None = None) -> None:
     """Puts a local file at ``s3://bucket/key``; ``options``: of PutObject, as ``ServerSideEncryption``."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if (
+        path.stat().st_size <= 8 << 20
+    ):  # boto3's transfer manager starts threads, which a small file does not repay
+        s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), **options or {})
+        return
     s3.upload_file(str(path), bucket, key, ExtraArgs=options or {})
 
 

@@ -177,7 +177,7 @@ class Clauses(Relations):
         """FETCH FIRST n ROWS WITH TIES: the rows whose rank by the ORDER BY ``keys`` is within n; else ''."""
         fetch = node.args.get("limit")
         options = fetch.args.get("limit_options") if isinstance(fetch, exp.Fetch) else None
-        if options is None or not options.args.get("with_ties"):
+        if not isinstance(fetch, exp.Fetch) or options is None or not options.args.get("with_ties"):
             return ""
         if not keys:
             raise QueryError(

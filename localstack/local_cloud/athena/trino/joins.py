@@ -45,12 +45,17 @@ class Scan:
 
 @dataclass
 class Cte:
-    """A WITH name: its query, column aliases, the names visible to it, and where it was written."""
+    """A WITH name: its query, column aliases, the names visible to it, and where it was written.
+
+    ``working``: inside its own recursive step, the text and fields of the step before.
+    """
 
     query: exp.Expr
     columns: list[str]
     visible: "dict[str, Cte]"
     parent: Scope | None
+    recursive: bool = False
+    working: Compiled | None = None
 
 
 class Joins:
@@ -70,6 +75,9 @@ class Joins:
         raise NotImplementedError
 
     def name(self) -> str:
+        raise NotImplementedError
+
+    def _coerced(self, side: Compiled, kinds: list[Type]) -> str:
         raise NotImplementedError
 
     def aliased(self, fields: list[Field], alias: exp.Expr | None, node: exp.Expr) -> list[Field]:
@@ -167,13 +175,37 @@ class Joins:
         columns.append(f"unnest({value.sql}) AS c{len(fields)}")
         fields.append(Field(None, f"{name}.c{len(fields)}", element))
 
+    def sampled(self, node: exp.Expr, scope: Scope) -> Compiled:
+        """TABLESAMPLE BERNOULLI | SYSTEM (percentage); SYSTEM takes whole blocks of rows."""
+        sample = node.args["sample"]
+        only(sample, "method", "percent")
+        method, percent = str(sample.args.get("method") or "").upper(), sample.args.get("percent")
+        if method not in ("BERNOULLI", "SYSTEM") or isinstance(node, (exp.Unnest, exp.Lateral)):
+            raise unsupported(f"TABLESAMPLE {method}", position(node, self.sql))
+        if not isinstance(percent, exp.Literal) or percent.is_string:
+            raise unsupported("TABLESAMPLE with a percentage that is no number", position(node, self.sql))
+        if not 0 <= float(percent.this) <= 100:
+            raise QueryError(
+                "NUMERIC_VALUE_OUT_OF_RANGE",
+                "Sample percentage must be between 0 and 100",
+                position(percent, self.sql),
+            )
+        bare = node.copy()
+        bare.set("sample", None)
+        text, fields = self.relation(bare, scope)
+        return f"{text} TABLESAMPLE {method}({float(percent.this)!r} PERCENT)", fields
+
     # -- joins ---------------------------------------------------------------------------------------------------
 
     def joined(self, text: str, fields: list[Field], joins: list[exp.Join], parent: Scope | None) -> Compiled:
         for join in joins:
             only(join, "this", "side", "kind", "on", "using", "method")
             if join.args.get("method"):
-                raise unsupported(f"{join.args['method']} JOIN", position(join, self.sql))
+                raise QueryError(
+                    "NOT_SUPPORTED",
+                    f"{join.args['method'].capitalize()} join not supported",
+                    position(join, self.sql),
+                )
             right_text, right = self.relation(join.this, Scope(fields, parent))
             text, fields = self._join(join, text, fields, right_text, right, parent)
         return text, fields

@@ -54,6 +54,9 @@ class Queries(Clauses):
     # -- SELECT --------------------------------------------------------------------------------------------------
 
     def _select(self, node: exp.Select, parent: Scope | None) -> Compiled:
+        if node.args.get("sample") and not node.args.get("joins"):
+            node = node.copy()  # the parser leaves the sample of VALUES and subqueries here
+            node.args["from_"].this.set("sample", node.args.pop("sample"))
         only(
             node, "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct",
             "with_", "windows", "laterals", "operation_modifiers",
@@ -92,9 +95,10 @@ class Queries(Clauses):
         columns = ", ".join(f"{text} AS c{i}" for i, text in enumerate(texts))
         text = f"SELECT {'DISTINCT ' if distinct else ''}{columns}{source}{where}{group}{having}"
         limited = node.args.get("limit") is not None or node.args.get("offset") is not None
+        order, ranked = "", ""
         if node.args.get("order"):
-            text += self.order_by(node.args["order"], fields, texts, sources, compiler, distinct)
-        text += self.limits(node)
+            order, ranked = self.order_by(node.args["order"], fields, texts, sources, compiler, distinct)
+        text += self.ties(node, ranked) + order + self.limits(node)
         if limited or self._looks_at_other_rows(node):
             fields = [replace(f, origins=()) for f in fields]
         return text, fields

@@ -13,6 +13,7 @@ from local_cloud.athena.iceberg.travel import travelled
 from local_cloud.athena.trino.casts import coerce
 from local_cloud.athena.trino.joins import PATH, Compiled, Cte, Joins, Scan
 from local_cloud.athena.trino.predicates import only
+from local_cloud.athena.trino.recursion import MAX_DEPTH, base_and_step, unrolled
 from local_cloud.athena.trino.scope import Field, Needs, Scope
 from local_cloud.athena.trino.syntax import parse, position
 from local_cloud.athena.trino.typed import Typed, identifier
@@ -45,8 +46,7 @@ class Relations(Joins):
         if with_ is None:
             yield
             return
-        if with_.args.get("recursive"):
-            raise unsupported("WITH RECURSIVE", position(with_, self.sql))
+        recursive = bool(with_.args.get("recursive"))
         kept = self.ctes
         self.ctes = dict(kept)
         try:
@@ -54,7 +54,7 @@ class Relations(Joins):
                 only(cte, "this", "alias")
                 alias = cte.args["alias"]
                 columns = [c.name for c in alias.args.get("columns") or []]
-                self.ctes[cte.alias.lower()] = Cte(cte.this, columns, dict(self.ctes), parent)
+                self.ctes[cte.alias.lower()] = Cte(cte.this, columns, dict(self.ctes), parent, recursive)
             yield
         finally:
             self.ctes = kept
@@ -81,6 +81,8 @@ class Relations(Joins):
             text, fields = self.relation(bare, scope)
             text, fields = self.joined(text, fields, node.args["joins"], scope.parent)
             return f"({text})", fields
+        if node.args.get("sample"):
+            return self.sampled(node, scope)
         if isinstance(node, exp.Table):
             return self._table(node)
         if isinstance(node, exp.Subquery):
@@ -127,9 +129,7 @@ class Relations(Joins):
     # -- tables and views ----------------------------------------------------------------------------------------
 
     def _table(self, node: exp.Table) -> Compiled:
-        only(node, "this", "db", "catalog", "alias", "sample", "version")
-        if node.args.get("sample"):
-            raise unsupported("TABLESAMPLE", position(node, self.sql))
+        only(node, "this", "db", "catalog", "alias", "version")
         if isinstance(node.this, exp.Values):
             return self._derived(self.values(node.this, None), node.args.get("alias"), node)
         if not isinstance(node.this, exp.Identifier):
@@ -150,9 +150,14 @@ class Relations(Joins):
 
     def _cte(self, name: str, node: exp.Table) -> Compiled:
         cte = self.ctes[name]
+        relation = self.name()
+        if cte.working is not None:
+            text, fields = cte.working
+            return f"{text} AS {relation}", self._named(fields, relation, name, node)
         kept, self.ctes = self.ctes, cte.visible
         try:
-            text, fields = self.query(cte.query, cte.parent)
+            parts = base_and_step(cte.query, name) if cte.recursive else None
+            text, fields = self._recursion(name, cte, *parts) if parts else self.query(cte.query, cte.parent)
         finally:
             self.ctes = kept
         if cte.columns:
@@ -161,9 +166,41 @@ class Relations(Joins):
                     f"Column alias list has {len(cte.columns)} entries but '{name}' has {len(fields)} columns available"
                 )
             fields = [replace(f, name=n) for f, n in zip(fields, cte.columns, strict=True)]
-        relation = self.name()
+        return f"({text}) AS {relation}", self._named(fields, relation, name, node)
+
+    def _named(self, fields: list[Field], relation: str, name: str, node: exp.Table) -> list[Field]:
         seen = [replace(f, sql=f"{relation}.{f.sql}", qualifier=(name,)) for f in fields]
-        return f"({text}) AS {relation}", self.aliased(seen, node.args.get("alias"), node)
+        return self.aliased(seen, node.args.get("alias"), node)
+
+    def _recursion(self, name: str, cte: Cte, base: exp.Expr, step: exp.Expr) -> Compiled:
+        """A WITH query that refers to itself."""
+        if not cte.columns:
+            raise QueryError("MISSING_COLUMN_ALIASES", "missing column aliases in recursive WITH query")
+        text, found = self.query(base, cte.parent)
+        if len(found) != len(cte.columns):
+            raise syntax(
+                f"Column alias list has {len(cte.columns)} entries but '{name}' has {len(found)} columns available"
+            )
+        # Rows of later steps are none of the base's: no predicate may prune what the base reads.
+        fields = [replace(f, name=n, origins=()) for f, n in zip(found, cte.columns, strict=True)]
+        mark = f"\x01STEP{self.name()}\x01"
+        self.ctes = cte.visible | {name: replace(cte, working=(mark, fields))}
+        following = self.query(step, cte.parent)
+        for place, (f, s) in enumerate(zip(fields, following[1], strict=False), 1):
+            if common(f.type, s.type) != f.type:
+                raise QueryError(
+                    "TYPE_MISMATCH",
+                    f"recursion step relation output type ({s.type}) is not coercible to recursion base relation "
+                    f"output type ({f.type}) at column {place}",
+                )
+        if len(following[1]) != len(fields):
+            raise QueryError(
+                "TYPE_MISMATCH", "base and step relations of recursion have different number of fields"
+            )
+        self.needs.always.update(*(f.needs for f in (*fields, *following[1])))
+        body = self._coerced(following, [f.type for f in fields])
+        names = [self.name() for _ in range(MAX_DEPTH + 2)]
+        return unrolled(text, body, mark, len(fields), names), fields
 
     def _view(self, view: View, node: exp.Table) -> Compiled:
         where = position(node, self.sql)
