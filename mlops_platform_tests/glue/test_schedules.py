@@ -126,9 +126,12 @@ def test_schedules_outlive_the_engine_and_skip_what_was_missed(tmp_path: Path) -
         Actions=[{"JobName": "j"}],
         StartOnCreation=True,
     )
-    with engine.store.write() as db:
-        db.execute("UPDATE schedules SET due = 1")
     engine.close()
+    # Only now: the engine's own clock would fire what is due.
+    store = Store(tmp_path / "glue" / "catalog.sqlite")
+    with store.write() as db:
+        db.execute("UPDATE schedules SET due = 1")
+    store.close()
     again: GlueEngine = new_engine(tmp_path)
     assert again.get_trigger(Name="t")["Trigger"]["State"] == "ACTIVATED"
     (due,) = again.store.one("SELECT due FROM schedules") or (0,)
