@@ -86,6 +86,34 @@ def test_partitions_are_added_shown_dropped_and_repaired(sales: Athena) -> None:
     assert "k\tv" in sales.lines("SHOW TBLPROPERTIES sales")
 
 
+def test_columns_and_partitions_change(sales: Athena) -> None:
+    sales("ALTER TABLE sales CHANGE COLUMN name title varchar(3) COMMENT 'short' AFTER amount")
+    assert sales.lines("SHOW COLUMNS IN sales") == ["id", "amount", "title", "price", "missing", "day"]
+    assert "Invalid column reference nope" in sales.failure("ALTER TABLE sales CHANGE nope a int")
+    assert "Duplicate column name: id" in sales.failure("ALTER TABLE sales ADD COLUMNS (ID int)")
+    sales("ALTER TABLE sales PARTITION (day = '2026-01-03') RENAME TO PARTITION (day = '2026-03-03')")
+    assert sales("SELECT count(*) FROM sales WHERE day = '2026-03-03'").rows == [["5"]]
+    sales(
+        f"ALTER TABLE sales PARTITION (day = '2026-03-03') SET LOCATION 's3://{BUCKET}/{sales.database}/run=r1/day=2026-01-01/'"
+    )
+    assert sales("SELECT max(id) FROM sales WHERE day = '2026-03-03'").rows == [["14"]]
+    assert "AlreadyExists" in sales.failure(
+        "ALTER TABLE sales PARTITION (day = '2026-03-03') RENAME TO PARTITION (day = '2026-01-01')"
+    )
+    assert "Partition not found" in sales.failure(
+        "ALTER TABLE sales PARTITION (day = 'x') SET LOCATION 's3://b/x/'"
+    )
+    sales("ALTER TABLE sales REPLACE COLUMNS (id bigint, price decimal(12,3))")
+    assert sales("SELECT * FROM sales WHERE day = '2026-01-01' AND id = 10").rows == [
+        ["10", "0.250", "2026-01-01"]
+    ]
+    lines = sales.lines("DESCRIBE FORMATTED sales")
+    assert lines[0].split("\t")[0].strip() == "# col_name"
+    assert "# Partition Information\t \t " in lines
+    assert any(line.startswith("Table Type:         \tEXTERNAL_TABLE") for line in lines)
+    assert sales.failure("DESCRIBE EXTENDED sales").startswith("NOT_SUPPORTED")
+
+
 def test_databases(athena: Athena) -> None:
     name = athena.database + "_other"
     athena(f"CREATE DATABASE IF NOT EXISTS {name} COMMENT 'x'")

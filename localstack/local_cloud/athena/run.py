@@ -141,14 +141,14 @@ def dispatch(run: Run, handler: str, sql: str) -> Outcome:
         QueryError, Cancelled, BytesLimit.
     """
     from local_cloud.athena import writes
-    from local_cloud.athena.ddl import definitions, prepared, show, views
+    from local_cloud.athena.ddl import alter, definitions, prepared, show, views
     from local_cloud.athena.explain import explain
     from local_cloud.athena.iceberg import changes
 
     handlers = {
         "create_view": views.create_view, "drop_view": views.drop_view, "create_table": definitions.create_table,
         "drop_table": definitions.drop_table, "create_database": definitions.create_database,
-        "drop_database": definitions.drop_database, "alter_table": definitions.alter_table,
+        "drop_database": definitions.drop_database, "alter_table": alter.alter_table,
         "alter_database": definitions.alter_database, "msck": definitions.msck,
         "show_databases": show.show_databases, "show_tables": show.show_tables, "show_views": show.show_views,
         "show_columns": show.show_columns, "show_partitions": show.show_partitions, "show_create": show.show_create,

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from local_cloud.athena import results, targets
 from local_cloud.athena.catalog import Table
 from local_cloud.athena.compiled import Bound
-from local_cloud.athena.ddl.definitions import register
+from local_cloud.athena.ddl.partitions import register
 from local_cloud.athena.ddl.tokens import Reader
 from local_cloud.athena.errors import QueryError, syntax, unsupported
 from local_cloud.athena.iceberg import ddl as iceberg_ddl

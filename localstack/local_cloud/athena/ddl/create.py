@@ -33,8 +33,8 @@ FORMATS = {
 }  # fmt: skip
 
 
-def column_type(reader: Reader) -> str:
-    """The Hive type at the reader's place, in Glue's notation.
+def column_type(reader: Reader, *stops: str) -> str:
+    """The Hive type at the reader's place, in Glue's notation; ``stops``: words that may follow beside COMMENT.
 
     Raises:
         QueryError.
@@ -49,7 +49,7 @@ def column_type(reader: Reader) -> str:
             if depth == 0:
                 break
             depth -= 1
-        elif depth == 0 and (token.text == "," or token.upper in ("COMMENT",)):
+        elif depth == 0 and (token.text == "," or token.upper in ("COMMENT", *stops)):
             break
         end = reader.next().end
     if end == start:

@@ -1,12 +1,13 @@
-"""CREATE, DROP and ALTER of databases and tables, MSCK REPAIR TABLE: each ends in calls of the Glue catalog."""
+"""CREATE and DROP of databases and tables, ALTER DATABASE, MSCK REPAIR TABLE: each ends in the Glue catalog."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from local_cloud.athena.catalog import Partition, table_of
 from local_cloud.athena.ddl import create
+from local_cloud.athena.ddl.partitions import described, register, table_or_fail
 from local_cloud.athena.ddl.tokens import Reader
-from local_cloud.athena.errors import QueryError, syntax, unsupported
+from local_cloud.athena.errors import QueryError, syntax
 from local_cloud.athena.iceberg import ddl as iceberg_ddl
 from local_cloud.athena.iceberg import is_iceberg
 from local_cloud.athena.outcome import Outcome, text
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from local_cloud.athena.run import Run
 
 Shape = dict[str, Any]
-BATCH = 100
 
 
 def _failed(error: ServiceError) -> QueryError:
@@ -107,155 +107,15 @@ def drop_table(run: "Run", sql: str) -> Outcome:
     quiet = reader.words("IF", "EXISTS")
     database, name = reader.qualified()
     reader.end()
-    table = run.catalog.raw_table(database or run.database, name)
-    if table is None:
-        if quiet:
-            return text([])
-        raise QueryError(
-            "FAILED", f"SemanticException [Error 10001]: Table not found {database or run.database}.{name}"
-        )
+    if quiet and run.catalog.raw_table(database or run.database, name) is None:
+        return text([])
+    table = table_or_fail(run, database, name)
     if table.get("TableType") == "VIRTUAL_VIEW":
         raise QueryError("FAILED", f"SemanticException [Error 10001]: {name} is a view: use DROP VIEW")
     if is_iceberg(table):
         iceberg_ddl.drop(run, database or run.database, name)
         return text([])
     run.glue.delete_table(DatabaseName=database or run.database, Name=name)
-    return text([])
-
-
-def _spec(reader: Reader) -> dict[str, str]:
-    """``(day = '2026-01-01', hour = 1)``."""
-    found: dict[str, str] = {}
-    reader.need("(")
-    while True:
-        name = reader.name()
-        reader.need("=")
-        token = reader.peek()
-        found[name] = reader.next().text if token.kind == "number" else reader.string()
-        if not reader.symbol(","):
-            break
-    reader.need(")")
-    return found
-
-
-def _values(table: Shape, spec: dict[str, str]) -> list[str]:
-    keys = [k["Name"].lower() for k in table.get("PartitionKeys") or []]
-    if set(spec) != set(keys):
-        raise QueryError(
-            "FAILED",
-            f"SemanticException partition spec {spec} doesn't contain all (partition_columns) {keys}",
-        )
-    return [spec[k] for k in keys]
-
-
-def alter_table(run: "Run", sql: str) -> Outcome:
-    """ALTER TABLE ADD/DROP PARTITION, ADD COLUMNS, SET LOCATION, SET TBLPROPERTIES.
-
-    Raises:
-        QueryError: NOT_SUPPORTED for other actions.
-    """
-    reader = Reader(sql)
-    reader.expect("ALTER", "TABLE")
-    database, name = reader.qualified()
-    database = database or run.database
-    table = run.catalog.raw_table(database, name)
-    if table is None:
-        raise QueryError("FAILED", f"SemanticException [Error 10001]: Table not found {database}.{name}")
-    if is_iceberg(table):
-        return iceberg_ddl.alter(run, reader, database, name)
-    if reader.words("ADD"):
-        if reader.words("COLUMNS"):
-            added = create.columns(reader)
-            reader.end()
-            table["StorageDescriptor"]["Columns"] = [*table["StorageDescriptor"]["Columns"], *added]
-            _update(run, database, table)
-            return text([])
-        return _add_partitions(run, reader, database, table)
-    if reader.words("DROP"):
-        return _drop_partitions(run, reader, database, table)
-    if reader.words("SET", "TBLPROPERTIES"):
-        table["Parameters"] = {**(table.get("Parameters") or {}), **create.properties(reader)}
-        reader.end()
-        _update(run, database, table)
-        return text([])
-    if reader.words("SET", "LOCATION"):
-        table["StorageDescriptor"]["Location"] = reader.string()
-        reader.end()
-        _update(run, database, table)
-        return text([])
-    raise unsupported(f"ALTER TABLE ... {reader.rest()[:60]}")
-
-
-_INPUT = (
-    "Name", "Description", "Owner", "LastAccessTime", "LastAnalyzedTime", "Retention", "StorageDescriptor",
-    "PartitionKeys", "ViewOriginalText", "ViewExpandedText", "TableType", "Parameters", "TargetTable",
-)  # fmt: skip
-
-
-def _update(run: "Run", database: str, table: Shape) -> None:
-    run.glue.update_table(DatabaseName=database, TableInput={k: v for k, v in table.items() if k in _INPUT})
-
-
-def _descriptor(table: Shape, location: str) -> Shape:
-    return {**table["StorageDescriptor"], "Location": location}
-
-
-def _add_partitions(run: "Run", reader: Reader, database: str, table: Shape) -> Outcome:
-    quiet = reader.words("IF", "NOT", "EXISTS")
-    inputs: list[Shape] = []
-    while reader.words("PARTITION"):
-        spec = _spec(reader)
-        values = _values(table, spec)
-        folders = "/".join(
-            f"{k}={v}" for k, v in zip([k["Name"] for k in table["PartitionKeys"]], values, strict=True)
-        )
-        location = f"{table['StorageDescriptor']['Location'].rstrip('/')}/{folders}/"
-        if reader.words("LOCATION"):
-            location = reader.string()
-        inputs.append({"Values": values, "StorageDescriptor": _descriptor(table, location)})
-    reader.end()
-    if not inputs:
-        raise reader.error("PARTITION")
-    register(run, database, table["Name"], inputs, quiet=quiet)
-    return text([])
-
-
-def register(run: "Run", database: str, name: str, inputs: list[Shape], *, quiet: bool) -> None:
-    """BatchCreatePartition; ``quiet``: those that exist stay as they are.
-
-    Raises:
-        QueryError: FAILED.
-    """
-    for start in range(0, len(inputs), BATCH):
-        answer = run.glue.batch_create_partition(
-            DatabaseName=database, TableName=name, PartitionInputList=inputs[start : start + BATCH]
-        )
-        for error in answer.get("Errors") or []:
-            code = error["ErrorDetail"]["ErrorCode"]
-            if not (quiet and code == "AlreadyExistsException"):
-                raise QueryError(
-                    "FAILED",
-                    f"{code}(message:{error['ErrorDetail']['ErrorMessage']}) {error['PartitionValues']}",
-                )
-
-
-def _drop_partitions(run: "Run", reader: Reader, database: str, table: Shape) -> Outcome:
-    quiet = reader.words("IF", "EXISTS")
-    dropped = []
-    while reader.words("PARTITION"):
-        dropped.append(_values(table, _spec(reader)))
-        reader.symbol(",")
-    reader.end()
-    if not dropped:
-        raise reader.error("PARTITION")
-    for values in dropped:
-        try:
-            run.glue.delete_partition(DatabaseName=database, TableName=table["Name"], PartitionValues=values)
-        except ServiceError as error:
-            if not (quiet and error.code == "EntityNotFoundException"):
-                raise QueryError(
-                    "FAILED", f"SemanticException [Error 10006]: Partition not found {values}"
-                ) from error
     return text([])
 
 
@@ -266,9 +126,7 @@ def msck(run: "Run", sql: str) -> Outcome:
     database, name = reader.qualified()
     reader.end()
     database = database or run.database
-    raw = run.catalog.raw_table(database, name)
-    if raw is None:
-        raise QueryError("FAILED", f"SemanticException [Error 10001]: Table not found {database}.{name}")
+    raw = table_or_fail(run, database, name)
     table = table_of(raw)
     keys = [k.name for k in table.partition_keys]
     if not keys:
@@ -288,7 +146,7 @@ def msck(run: "Run", sql: str) -> Outcome:
         run,
         database,
         name,
-        [{"Values": list(p.values), "StorageDescriptor": _descriptor(raw, p.location)} for p in added],
+        [{"Values": list(p.values), "StorageDescriptor": described(raw, p.location)} for p in added],
         quiet=True,
     )
     lines = []

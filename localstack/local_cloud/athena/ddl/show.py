@@ -5,6 +5,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from local_cloud.athena.catalog import decode_view
+from local_cloud.athena.ddl.partitions import table_or_fail
 from local_cloud.athena.ddl.tokens import Reader
 from local_cloud.athena.errors import QueryError, unsupported
 from local_cloud.athena.iceberg import ddl as iceberg_ddl
@@ -46,13 +47,6 @@ def _pattern(reader: Reader) -> str | None:
     pattern = None if reader.ended else reader.string()
     reader.end()
     return pattern
-
-
-def _table(run: "Run", database: str | None, name: str) -> Shape:
-    table = run.catalog.raw_table(database or run.database, name)
-    if table is None:
-        raise QueryError("FAILED", f"SemanticException [Error 10001]: Table not found {name}")
-    return table
 
 
 def show_databases(run: "Run", sql: str) -> Outcome:
@@ -106,7 +100,7 @@ def show_columns(run: "Run", sql: str) -> Outcome:
     if reader.words("FROM") or reader.words("IN"):
         database = reader.name()
     reader.end()
-    return text([c["Name"] for c in _columns(_table(run, database, name))], "field")
+    return text([c["Name"] for c in _columns(table_or_fail(run, database, name))], "field")
 
 
 def _columns(table: Shape) -> list[Shape]:
@@ -119,7 +113,7 @@ def show_partitions(run: "Run", sql: str) -> Outcome:
     reader.expect("SHOW", "PARTITIONS")
     database, name = reader.qualified()
     reader.end()
-    table = _table(run, database, name)
+    table = table_or_fail(run, database, name)
     keys = [k["Name"] for k in table.get("PartitionKeys") or []]
     if not keys:
         raise QueryError(
@@ -143,7 +137,7 @@ def show_properties(run: "Run", sql: str) -> Outcome:
         wanted = reader.string()
         reader.need(")")
     reader.end()
-    parameters = _table(run, database, name).get("Parameters") or {}
+    parameters = table_or_fail(run, database, name).get("Parameters") or {}
     if wanted is not None:
         return text([parameters.get(wanted, f"Table {name} does not have property: {wanted}")], "prpt_name")
     return text([f"{k}\t{v}" for k, v in sorted(parameters.items())], "prpt_name", "prpt_value")
@@ -153,11 +147,14 @@ def describe(run: "Run", sql: str) -> Outcome:
     """DESCRIBE [EXTENDED|FORMATTED] table: names, types and comments; the partition keys once more below."""
     reader = Reader(sql)
     reader.next()
-    if reader.words("EXTENDED") or reader.words("FORMATTED"):
-        raise unsupported("DESCRIBE EXTENDED and FORMATTED")
+    if reader.words("EXTENDED"):
+        raise unsupported("DESCRIBE EXTENDED (DESCRIBE FORMATTED tells the same)")
+    formatted = reader.words("FORMATTED")
     database, name = reader.qualified()
     reader.end()
-    table = _table(run, database, name)
+    table = table_or_fail(run, database, name)
+    if formatted:
+        return text(_formatted(database or run.database, table), "col_name", "data_type", "comment")
     lines = [_described(c) for c in _columns(table)]
     if table.get("PartitionKeys"):
         lines += [
@@ -168,6 +165,55 @@ def describe(run: "Run", sql: str) -> Outcome:
         ]
         lines += [_described(c) for c in table["PartitionKeys"]]
     return text(lines, "col_name", "data_type", "comment")
+
+
+_EMPTY = "\t \t "
+
+
+def _formatted(database: str, table: Shape) -> list[str]:
+    """As Hive lays out DESCRIBE FORMATTED: the columns, the partition keys, then table and storage."""
+    head = [_padded("# col_name", "data_type", "comment"), _EMPTY]
+    descriptor = table.get("StorageDescriptor") or {}
+    serde = descriptor.get("SerdeInfo") or {}
+    lines = [*head, *map(_described, descriptor.get("Columns") or [])]
+    if table.get("PartitionKeys"):
+        lines += [_EMPTY, "# Partition Information\t \t ", *head, *map(_described, table["PartitionKeys"])]
+    lines += [_EMPTY, "# Detailed Table Information\t \t "]
+    created = table["CreateTime"].strftime("%a %b %d %H:%M:%S UTC %Y")
+    lines += [
+        _fact(name, value)
+        for name, value in (
+            ("Database:", database), ("Owner:", table.get("Owner", "hadoop")), ("CreateTime:", created),
+            ("LastAccessTime:", "UNKNOWN"), ("Protect Mode:", "None"), ("Retention:", table.get("Retention", 0)),
+            ("Location:", descriptor.get("Location", "")), ("Table Type:", table.get("TableType", "")),
+        )
+    ]  # fmt: skip
+    lines += ["Table Parameters:\t \t ", *map(_pair, sorted((table.get("Parameters") or {}).items()))]
+    lines += [_EMPTY, "# Storage Information\t \t "]
+    lines += [
+        _fact(name, value)
+        for name, value in (
+            ("SerDe Library:", serde.get("SerializationLibrary", "")),
+            ("InputFormat:", descriptor.get("InputFormat", "")), ("OutputFormat:", descriptor.get("OutputFormat", "")),
+            ("Compressed:", "Yes" if descriptor.get("Compressed") else "No"),
+            ("Num Buckets:", descriptor.get("NumberOfBuckets", -1)),
+            ("Bucket Columns:", f"[{', '.join(descriptor.get('BucketColumns') or [])}]"),
+            ("Sort Columns:", f"[{', '.join(c['Column'] for c in descriptor.get('SortColumns') or [])}]"),
+        )
+    ]  # fmt: skip
+    return [
+        *lines,
+        "Storage Desc Params:\t \t ",
+        *map(_pair, sorted((serde.get("Parameters") or {}).items())),
+    ]
+
+
+def _fact(name: str, value: object) -> str:
+    return f"{name:<20}\t{value!s:<20}\t "
+
+
+def _pair(pair: tuple[str, str]) -> str:
+    return f"\t{pair[0]:<20}\t{pair[1]:<20}"
 
 
 def _padded(*values: str) -> str:
@@ -185,7 +231,7 @@ def show_create(run: "Run", sql: str) -> Outcome:
     wants_view = reader.next().upper == "VIEW"
     database, name = reader.qualified()
     reader.end()
-    table = _table(run, database, name)
+    table = table_or_fail(run, database, name)
     is_view = table.get("TableType") == "VIRTUAL_VIEW"
     if is_view != wants_view:
         raise QueryError(
