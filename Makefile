@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export DAGSTER_HOME := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test bench conformance lint format reset clean
+.PHONY: help demo dev test bench conformance reference lint format reset clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ bench: $(VENV)/.dev ## run the benchmarks and print their tables
 
 conformance: $(VENV)/.dev ## Athena's documented cases: pass, refused, wrong per family
 	@$(BIN)/python -m mlops_platform_tests.athena.conformance_cases
+
+reference: $(VENV)/.local ## write docs/reference.md from the code
+	@$(BIN)/python -m local_cloud.reference > docs/reference.md
 
 lint: $(VENV)/.dev ## ruff, strict types, import walls
 	@$(BIN)/ruff check .

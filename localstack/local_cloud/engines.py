@@ -22,11 +22,17 @@ REGISTRY = {
 """Service name (as in the credential scope and botocore) to the engine that serves it."""
 
 
+def engine_class(service: str) -> type[Any]:
+    """The class that serves a registered service."""
+    module, _, name = REGISTRY[service].partition(":")
+    found: type[Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def start(cloud: Cloud) -> dict[str, Any]:
     """Builds every registered engine and fills ``cloud.engines``; a broken engine stops the start."""
-    for service, target in REGISTRY.items():
-        module, _, name = target.partition(":")
-        cloud.engines[service] = getattr(importlib.import_module(module), name)(cloud)
+    for service in REGISTRY:
+        cloud.engines[service] = engine_class(service)(cloud)
     return cloud.engines
 
 

@@ -78,6 +78,11 @@ _SERDES = {
 VIEW_PREFIX, VIEW_SUFFIX = "/* Presto View: ", " */"
 
 
+def serdes() -> dict[str, str]:
+    """The SerDe libraries that are read, and the format each stands for."""
+    return dict(_SERDES)
+
+
 def decode_view(text: str) -> Shape:
     """The JSON that ``ViewOriginalText`` carries.
 

@@ -50,6 +50,15 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
 )
 
 
+def kinds() -> list[tuple[str, Kind]]:
+    """Every statement there is: its first words, and its kind."""
+    shown = []
+    for pattern, kind in _KINDS:
+        words = re.sub(r"\(([^()]*) \)\?", r"[\1] ", pattern)
+        shown.append((re.sub(r"[()]", "", words).replace("|", " / ").replace(" / \\", ""), kind))
+    return shown
+
+
 def bare(sql: str) -> str:
     """The text without leading comments and space, and without a final semicolon."""
     at = 0

@@ -39,6 +39,11 @@ _CODECS: dict[str, Any] = {
 }  # fmt: skip
 
 
+def writable() -> dict[str, list[str]]:
+    """The formats that are written, and their compressions."""
+    return {name: list(codecs) for name, codecs in _CODECS.items()}
+
+
 def options(reader: Reader) -> dict[str, Any]:
     """``(format = 'PARQUET', partitioned_by = ARRAY['a', 'b'])``."""
     found: dict[str, Any] = {}
@@ -64,10 +69,8 @@ def options(reader: Reader) -> dict[str, Any]:
 
 
 def target_of(options: dict[str, Any], columns: list[tuple[str, Type]]) -> Target:
-    as_hive = {
-        "table_type": "hive",
-        "is_external": "true",
-    }  # what tables of Athena are unless they say otherwise
+    # What tables of Athena are unless they say otherwise.
+    as_hive = {"table_type": "hive", "is_external": "true"}
     for name in ("bucketed_by", "bucket_count", "table_type", "is_external"):
         if name in options and str(options[name]).lower() != as_hive.get(name):
             raise unsupported(f"Table property {name} = {options[name]}")
@@ -84,7 +87,7 @@ def target_of(options: dict[str, Any], columns: list[tuple[str, Type]]) -> Targe
         raise unsupported(f"Compression {codec} of {format_}")
     known = {
         "format", "write_compression", "parquet_compression", "orc_compression", "compression", "compression_level",
-        "partitioned_by", "external_location", "field_delimiter", "table_type",
+        "partitioned_by", "external_location", "field_delimiter", "table_type", "is_external",
     }  # fmt: skip
     if set(options) - known or "compression_level" in options:
         raise unsupported(
