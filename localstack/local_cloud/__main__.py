@@ -112,6 +112,16 @@ def logs(follow: bool, lines: int) -> None:
     _print_log(path, lines, follow)
 
 
+@cli.command()
+@click.argument("job")
+def interrupt(job: str) -> None:
+    """Take the host away from a running Batch job, as EC2 takes a Spot instance back."""
+    ended = lifecycle.control(_settings(), "batch", "interrupt", job)["interrupted"]
+    if not ended:
+        raise LifecycleError(f"Job {job} has no running attempt to interrupt.")
+    click.echo(f"Interrupted {ended} running attempt{'s' if ended > 1 else ''} of {job}.")
+
+
 def _print_log(path: Path, lines: int, follow: bool) -> None:
     with path.open(errors="replace") as file:
         for line in file.readlines()[-lines:]:

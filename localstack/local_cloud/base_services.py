@@ -19,7 +19,7 @@ HOOKS = {
     "ministack.core.persistence": ("PERSIST_STATE", "STATE_DIR", "_json_default", "_json_object_hook"),
     "ministack.core.responses": ("AccountScopedDict", "AccountRegionScopedDict", "StreamingResponse"),
     "ministack.services.lambda_svc": ("_execute_function_warm",),
-    "ministack.services.eventbridge": ("_put_events",),
+    "ministack.services.eventbridge": ("_put_events", "_rules", "_archives"),
     "ministack.services.sqs": ("_CANONICAL_NETLOC", "_queues"),
     "ministack.services.s3": (
         "DATA_DIR",

@@ -20,6 +20,7 @@ from local_cloud import __version__, engines, routing, service_events
 from local_cloud.deliveries import observed
 from local_cloud.durability import EVERYTHING, S3_EVENT_TOUCHES, TOUCHES, Checkpointer
 from local_cloud.error_pages import denied, not_durable, too_large, unsupported
+from local_cloud.errors import ServiceError
 from local_cloud.protocol import HttpRequest, HttpResponse
 from local_cloud.settings import Settings
 
@@ -31,6 +32,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEALTH_PATH = "/_local_cloud/health"
+CONTROL_PATH = "/_local_cloud/control/"
+"""POST <CONTROL_PATH><service>/<command>/<argument>: what an engine can do and AWS cannot (``Engine.control``)."""
 ENGINE_THREADS = 256
 """Engines call each other through the gateway; a small pool would have callers wait for their own slots."""
 MAX_ENGINE_BODY = 16 << 20
@@ -76,6 +79,9 @@ class Gateway:
             await respond(send, denied(headers, refused))
         elif path == HEALTH_PATH:
             await respond(send, HttpResponse(200, {"Content-Type": "application/json"}, self._health()))
+        elif path.startswith(CONTROL_PATH) and scope["method"] == "POST":
+            loop = asyncio.get_running_loop()
+            await respond(send, await loop.run_in_executor(self._threads, self._control, path))
         else:
             await self._route(routing.signed_service(headers, query), scope, headers, receive, send)
 
@@ -153,6 +159,19 @@ class Gateway:
                 return
         for message in held:
             await send(message)
+
+    def _control(self, path: str) -> HttpResponse:
+        service, command, argument = [*path.removeprefix(CONTROL_PATH).split("/", 2), "", ""][:3]
+        control = getattr(self._engines.get(service), "control", None)
+        try:
+            if control is None:
+                raise LookupError(f"There is nothing to control of {service or 'no service'}.")
+            status, answer = 200, control(command, argument)
+        except LookupError as error:
+            status, answer = 404, {"message": str(error.args[0])}
+        except ServiceError as error:
+            status, answer = error.status, {"message": error.message}
+        return HttpResponse(status, {"Content-Type": "application/json"}, json.dumps(answer).encode())
 
     def _health(self) -> bytes:
         base = "running" if self._checkpointer else f"proxied to {self._settings.upstream}"

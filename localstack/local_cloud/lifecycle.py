@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -211,6 +213,28 @@ def health_of(port: int, timeout: float = HEALTH_SECONDS) -> dict[str, Any] | No
     except (OSError, ValueError):
         return None
     return health if isinstance(health, dict) and health.get("status") == "ok" and "pid" in health else None
+
+
+def control(settings: Settings, service: str, command: str, argument: str) -> dict[str, Any]:
+    """Have an engine of the running server do what AWS has no operation for; its answer.
+
+    Raises:
+        LifecycleError: the server does not run, or the engine refuses; the message says why.
+    """
+    path = "/".join(urllib.parse.quote(part, safe=":") for part in (service, command, argument))
+    url = f"{settings.endpoint_url}/_local_cloud/control/{path}"
+    request = urllib.request.Request(url, data=b"", method="POST")  # noqa: S310 - our own loopback address
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=START_SECONDS) as response:
+            return dict(json.load(response))
+    except urllib.error.HTTPError as error:
+        raise LifecycleError(str(json.load(error)["message"])) from None
+    except OSError as error:
+        raise LifecycleError(
+            f"The local cloud does not answer on {settings.endpoint_url} ({error}). "
+            "Start it with `python -m local_cloud up`."
+        ) from None
 
 
 def _end(daemon: Daemon) -> None:

@@ -15,7 +15,7 @@ from mlops_platform.deployment import DeploymentError, current
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def local(arguments: tuple[str, ...]) -> None:
-    """up | down | status | reset | logs: start, stop and look at the local cloud."""
+    """up | down | status | reset | logs: start, stop and look at the local cloud. interrupt JOB: take its host away."""
     deployment = current()
     if deployment.starter is None:
         raise DeploymentError(

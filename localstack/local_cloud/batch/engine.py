@@ -1,11 +1,13 @@
 """AWS Batch: environments, queues, job definitions, and jobs that really run."""
 
 import json
+import shutil
 
 from local_cloud.batch import recovery
 from local_cloud.batch.base import Shape
 from local_cloud.batch.events import Events
 from local_cloud.batch.jobs import Jobs
+from local_cloud.batch.launch import work_folder
 from local_cloud.batch.logs import Shipper
 from local_cloud.batch.scheduler import Scheduler
 from local_cloud.batch.store import Store
@@ -28,6 +30,7 @@ class BatchEngine(Jobs):
         self.events = Events(cloud, self.store, self.arn)
         self.store.committed = self.events.committed
         self.shipper = Shipper(cloud)
+        shutil.rmtree(work_folder(cloud), ignore_errors=True)  # of jobs whose host was killed
         self.scheduler = Scheduler(cloud, self.store, self._resources, self.shipper)
         self.changed = self.scheduler.changed
         self.scheduler.start(*recovery.load(self.store))

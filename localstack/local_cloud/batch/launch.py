@@ -9,6 +9,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from local_cloud.batch import containers, images
@@ -48,6 +49,11 @@ def log_group(body: Shape) -> str:
     return str(options.get("awslogs-group", LOG_GROUP))
 
 
+def work_folder(cloud: Cloud) -> Path:
+    """Where attempts have their folders."""
+    return cloud.state_dir / "batch" / "work"
+
+
 def spec(cloud: Cloud, body: Shape, run: Run, secrets: Mapping[str, str]) -> Shape:
     """What the host starts.
 
@@ -65,7 +71,7 @@ def spec(cloud: Cloud, body: Shape, run: Run, secrets: Mapping[str, str]) -> Sha
             "image's own command; give the job definition one."
         )
     index = "" if run.unit.index == SINGLE else f"-{run.unit.index}"
-    folder = str(cloud.state_dir / "batch" / "work" / f"{run.job.id}{index}-{run.number}")
+    folder = str(work_folder(cloud) / f"{run.job.id}{index}-{run.number}")
     environment = _environment(cloud, prefix, run, folder)
     environment |= {
         v["name"]: v.get("value", "") for v in properties.get("environment") or [] if v.get("name")
@@ -75,6 +81,7 @@ def spec(cloud: Cloud, body: Shape, run: Run, secrets: Mapping[str, str]) -> Sha
     argv = properties["command"]
     return {
         "key": run.key,
+        "slot": run.slot.number,
         "argv": argv,
         "env": environment,
         "cwd": folder,
@@ -104,7 +111,7 @@ def _environment(cloud: Cloud, prefix: str, run: Run, folder: str) -> dict[str, 
         # Spinning threads on shared cores cost a multiple of what they compute.
         "OMP_NUM_THREADS": str(max(1, run.job.demand.vcpus // 1000)),
         "OMP_WAIT_POLICY": "PASSIVE",
-        "CUDA_VISIBLE_DEVICES": ",".join(map(str, run.place.gpus)),
+        "CUDA_VISIBLE_DEVICES": ",".join(map(str, run.slot.place.gpus)),
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -113,7 +120,7 @@ def _batch_variables(run: Run) -> dict[str, str]:
     variables = {
         "AWS_BATCH_JOB_ID": run.job.id,
         "AWS_BATCH_JOB_ATTEMPT": str(run.number),
-        "AWS_BATCH_CE_NAME": run.place.environment,
+        "AWS_BATCH_CE_NAME": run.slot.place.environment,
         "AWS_BATCH_JQ_NAME": run.job.queue,
     }
     if run.unit.index != SINGLE:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local_cloud.batch.store import Store, dumps
+from local_cloud.batch.store import CHILD, Store, dumps
 from local_cloud.batch.work import SINGLE, Job, Unit
 
 Note = tuple[str, int, tuple[Any, ...]]
@@ -12,7 +12,6 @@ _JOB = (
     "UPDATE jobs SET status = ?, reason = ?, started = ?, stopped = ?, attempts = ?, ending = ?, rest = ?, "
     "rest_reason = ? WHERE id = ?"
 )
-_CHILD = "INSERT OR REPLACE INTO children VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Progress:
@@ -45,7 +44,7 @@ class Progress:
         row = (unit.status, unit.reason, unit.started, unit.stopped, dumps(unit.attempts), unit.ending)
         name = f"{job.id}:{unit.index}"
         self._store.later(
-            name, _CHILD, (job.id, unit.index, *row), (job.id, unit.index, (name, job.created, *row))
+            name, CHILD, (job.id, unit.index, *row), (job.id, unit.index, (name, job.created, *row))
         )
 
     def unit(self, job: Job, unit: Unit) -> None:

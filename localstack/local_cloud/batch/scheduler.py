@@ -26,11 +26,15 @@ from local_cloud.batch.logs import Shipper
 from local_cloud.batch.shares import FairShare
 from local_cloud.batch.slots import Place, Slots, machine
 from local_cloud.batch.store import Store, milliseconds
-from local_cloud.batch.work import SINGLE, Job, Line, Run, Shape, Unit
+from local_cloud.batch.work import SINGLE, Job, Line, Run, Shape, Slot, Unit
 from local_cloud.cloud import Cloud
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+
+AHEAD = 16
+"""Attempts the host may have for one place."""
+QUICK_MILLISECONDS = 50
 
 
 @dataclass
@@ -197,10 +201,16 @@ class Scheduler:
             return
         if message[0] == "started":
             self._running(run, message[2])
+        elif message[0] == "returned":
+            self._returned(run)
         else:
+            if not message[6]:  # else the reader of the output learns of the end behind the last of it
+                self._shipper.closed(run.key)
             self._ended(run, message[2], message[3], message[4])
 
     def _running(self, run: Run, at: int) -> None:
+        if run.ahead:
+            self.life.progress.unit(run.job, run.unit)
         run.unit.status, run.unit.started = "RUNNING", at
         run.unit.attempts[-1]["startedAt"] = at
         if run.job.size and run.job.started is None:
@@ -212,14 +222,33 @@ class Scheduler:
             heapq.heappush(self._deadlines, (run.deadline, run.key))
 
     def _ended(self, run: Run, code: int | None, reason: str, at: int) -> None:
-        del self._runs[run.key]
-        self._slots.release(run.place)
-        waiting = self._queues.get(run.job.queue)
-        if waiting is not None and waiting.fair is not None:
-            waiting.fair.ended(run.job.share, run.place.demand.vcpus, time.monotonic())
+        self._leave_slot(run)
         if self._closing:
             return  # the next start ends it: its host is gone
+        run.job.quick = at - run.unit.attempts[-1].get("startedAt", 0) < QUICK_MILLISECONDS
         self.life.attempt_over(run, code, reason, at)
+        if 0 < run.slot.count <= AHEAD // 2:
+            self._fill(run.job, run.slot)
+
+    def _returned(self, run: Run) -> None:
+        """The host had no turn for an attempt that was handed to it ahead: it never was."""
+        self._leave_slot(run)
+        self._shipper.closed(run.key)
+        run.job.quick = False
+        run.unit.attempts.pop()
+        run.unit.status = "RUNNABLE"
+        run.job.put_back(run.unit.index)
+        self._ready(run.job)
+
+    def _leave_slot(self, run: Run) -> None:
+        del self._runs[run.key]
+        run.slot.count -= 1
+        if run.slot.count:
+            return
+        self._slots.release(run.slot.place)
+        waiting = self._queues.get(run.job.queue)
+        if waiting is not None and waiting.fair is not None:
+            waiting.fair.ended(run.job.share, run.slot.place.demand.vcpus, time.monotonic())
 
     def _on_time(self) -> None:
         now = time.monotonic()
@@ -258,7 +287,7 @@ class Scheduler:
         instance = unit.attempts[-1]["container"]["containerInstanceArn"].rpartition("/")[2]
         cause = "terminate" if unit.ending else "interrupt"
         words = unit.reason if unit.ending else host_terminated(instance)
-        nowhere = Place("", job.demand, ())
+        nowhere = Slot(0, Place("", job.demand, ()))
         self.life.attempt_over(
             Run(0, job, unit, nowhere, len(unit.attempts), None, cause, words), None, "", milliseconds()
         )
@@ -388,7 +417,9 @@ class Scheduler:
                 return False
             if waiting.fair is not None:
                 waiting.fair.started(share, job.demand.vcpus, now)
-            self._start(job, job.take(), place)
+            slot = Slot(next(self._keys), place)
+            self._start(job, job.take(), slot)
+            self._fill(job, slot)
             return True
         return False
 
@@ -407,14 +438,30 @@ class Scheduler:
         # One job always may: a reservation shall not stop a small machine altogether.
         return not waiting.fair.running or waiting.fair.running + job.demand.vcpus <= allowed
 
-    def _start(self, job: Job, unit: Unit, place: Place) -> None:
-        run = Run(next(self._keys), job, unit, place, len(unit.attempts) + 1)
+    def _fill(self, job: Job, slot: Slot) -> None:
+        """Hand the host more children of an array of very short jobs, to follow one another in the same place.
+
+        Without it each start costs a conversation. The host gives back what has waited for a tenth of a second, so
+        nobody is kept waiting by what was handed out ahead.
+        """
+        waiting = self._queues.get(job.queue)
+        if not job.quick or not job.size or waiting is None or waiting.fair is not None:
+            return
+        if self._body(job)["container"].get("secrets"):
+            return
+        while slot.count < AHEAD and not job.stuck and job.has_ready() and waiting.line.head("") is job:
+            self._start(job, job.take(), slot)
+
+    def _start(self, job: Job, unit: Unit, slot: Slot) -> None:
+        run = Run(next(self._keys), job, unit, slot, len(unit.attempts) + 1, ahead=slot.count > 0)
+        slot.count += 1
         self._runs[run.key] = run
         body = self._body(job)
-        container = launch.container(self._cloud, body, place.environment, self._link.instance)
+        container = launch.container(self._cloud, body, slot.place.environment, self._link.instance)
         unit.attempts.append({"container": container})
         unit.status, unit.reason = "STARTING", ""
-        self.life.progress.unit(job, unit)
+        if not run.ahead:  # else it is written down when its turn comes
+            self.life.progress.unit(job, unit)
         self._shipper.open(run.key, launch.log_group(body), container["logStreamName"])
         wanted = body["container"].get("secrets") or []
         if not wanted:

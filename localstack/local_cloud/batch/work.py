@@ -50,6 +50,7 @@ class Job:
         next: the first child not yet looked at, where children wait for nothing.
         open: units that are not over.
         stuck: why it can never run, '' if it can; since when in ``stuck_at`` (ms).
+        quick: whether its last attempt was over in no time: more of its children are handed to the host ahead.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Job:
     open: int = 1
     stuck: str = ""
     stuck_at: int = 0
+    quick: bool = False
     body: Shape | None = None
 
     @classmethod
@@ -143,6 +145,15 @@ class Job:
 
 
 @dataclass(slots=True)
+class Slot:
+    """A place, and how many attempts the host has for it: one runs, the others follow it one by one."""
+
+    number: int
+    place: Place
+    count: int = 0
+
+
+@dataclass(slots=True)
 class Run:
     """An attempt under way.
 
@@ -151,16 +162,18 @@ class Run:
         deadline: monotonic seconds at which it has run too long, or None.
         cause: why it was asked to end: ``timeout``, ``terminate``, ``interrupt`` or ''.
         words: the status reason that goes with the cause.
+        ahead: whether it was handed to the host to follow another.
     """
 
     key: int
     job: Job
     unit: Unit
-    place: Place
+    slot: Slot
     number: int
     deadline: float | None = None
     cause: str = ""
     words: str = ""
+    ahead: bool = False
 
 
 class Line:

@@ -1,12 +1,15 @@
 """Starting a job's first process: its own group, its own folder, its output into a pipe."""
 
+import contextlib
 import errno
 import os
+import queue
 import resource
 import shutil
 import signal
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 _DEFAULTED = [signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP, signal.SIGXFSZ]
@@ -46,7 +49,6 @@ def start(spec: Mapping[str, Any], output: int) -> int:
         )
     except OSError as error:
         raise cannot_start(argv[0], error) from error
-    protect(pid)
     for name, (soft, hard) in spec.get("limits", {}).items():
         resource.prlimit(pid, getattr(resource, f"RLIMIT_{name}"), (soft, hard))
     return pid
@@ -54,17 +56,32 @@ def start(spec: Mapping[str, Any], output: int) -> int:
 
 def enter(folder: str) -> None:
     """Make a folder and go there."""
-    os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - the hot path
+    try:
+        os.mkdir(folder)  # noqa: PTH102 - the hot path
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+    except FileExistsError:
+        pass
     os.chdir(folder)
 
 
-def protect(pid: int) -> None:
-    """Have the kernel, when memory runs out, end jobs before anything else on the machine (Linux)."""
-    try:
-        with open(f"/proc/{pid}/oom_score_adj", "w") as file:  # noqa: PTH123 - the hot path
-            file.write("1000")
-    except OSError:
-        return  # already over, or no Linux: only an extra
+def remove_folders(left: "queue.SimpleQueue[str]") -> None:
+    """Remove jobs' folders with what they hold, for ever; a thread's work, for a disk that is syncing makes it slow."""
+    while True:
+        folder = left.get()
+        try:
+            os.rmdir(folder)  # noqa: PTH106 - mostly empty, and there are thousands
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def offer_to_the_oom_killer() -> None:
+    """Have the kernel, when memory runs out, end jobs before anything else on the machine (Linux).
+
+    Set once for the host: its children inherit it, and the largest of all these is the one that is ended.
+    """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 @lru_cache(maxsize=256)

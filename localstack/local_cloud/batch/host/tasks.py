@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -20,6 +20,8 @@ class Task:
         kill_at: the moment (monotonic seconds) SIGKILL follows SIGTERM; None when nobody asked it to end.
         reason: the container's reason for its end, where the host ended it for one.
         peak_kib: the most memory seen, KiB.
+        started: monotonic seconds.
+        watched: whether the loop listens to its pipe.
     """
 
     key: int
@@ -30,7 +32,8 @@ class Task:
     kill_at: float | None = None
     reason: str = ""
     peak_kib: int = 0
-    started: float = field(default=0.0)
+    started: float = 0.0
+    watched: bool = False
 
     def signal(self, number: int) -> None:
         """Signal the whole process group."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from local_cloud.batch.host.spawn import enter, protect
+from local_cloud.batch.host.spawn import enter
 from local_cloud.batch.host.tasks import Task
 
 MOST_TEMPLATES = 4
@@ -133,7 +133,6 @@ class Templates:
             return None
         finally:
             theirs.close()
-        protect(pid)
         template = self._templates[key] = Template(key, ours, pid, time.monotonic())
         self._owner.listen(ours, lambda: self._hear(template))
         return template

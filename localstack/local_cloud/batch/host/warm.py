@@ -124,8 +124,6 @@ class Template:
             os.close(end)
         self._channel.close()
         os.setpgid(0, 0)
-        with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000")
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.close(output)
