@@ -20,9 +20,10 @@ from local_cloud.athena.trino.functions import (
     texts,
 )
 from local_cloud.athena.trino.functions.special import SPECIAL, Call, NullArgument
+from local_cloud.athena.trino.operators import comparable
 from local_cloud.athena.trino.signatures import Bindings, Rule, candidates, expand, fit, substitute
 from local_cloud.athena.trino.typed import Typed, null, once
-from local_cloud.athena.trino.types import BIGINT, Type, common
+from local_cloud.athena.trino.types import BIGINT, Type, common, zoned
 
 if TYPE_CHECKING:
     from local_cloud.athena.trino.scope import Needs, Scope
@@ -37,6 +38,14 @@ def _special(name: str, call: Call) -> Typed:
         return SPECIAL[name](call)
     except NullArgument:
         return null(call.result)
+
+
+# They compare values as DuckDB holds them: for a zoned timestamp, instant and zone.
+_BY_EQUALITY = frozenset(
+    ("array_distinct", "array_except", "array_intersect", "array_position", "array_remove", "array_union",
+     "arrays_overlap", "contains", "element_at", "histogram", "map", "map_agg", "map_concat", "map_from_entries",
+     "multimap_agg")
+)  # fmt: skip
 
 
 class Calls:
@@ -137,6 +146,9 @@ class Calls:
         return Typed(f"lambda {', '.join(texts)}: {body.sql}", body.type, body.volatile, literal=tuple(texts))
 
     def _apply(self, rule: Rule, bound: Bindings, values: list[Typed]) -> Typed:
+        by_place = rule.name == "element_at" and values[0].type.base == "array"
+        if rule.name in _BY_EQUALITY and not by_place and any(zoned(v.type) for v in values):
+            raise unsupported(f"{rule.name}() of a timestamp with time zone")
         first = values[0].type if values else None
         result = substitute(rule.result, bound)
         if rule.result.base in ("decimal", "timestamp", "timestamp with time zone") and not rule.result.args:
@@ -194,6 +206,11 @@ class Calls:
     def _aggregated(
         self, rule: Rule, bound: Bindings, values: list[Typed], distinct: bool, keys: str, suffix: str
     ) -> Typed:
+        if rule.name == "approx_distinct" or (distinct and rule.name == "count"):
+            ordering.distinct(values, rule.name)
+            values = [v.with_sql(comparable(v.sql, v.type)) for v in values]
+        elif distinct and any(zoned(v.type) for v in values) and rule.name not in ("min", "max"):
+            raise unsupported(f"DISTINCT of a timestamp with time zone in {rule.name}()")
         result = self._apply(rule, bound, values)
         text = result.sql
         for mark, wanted, shown in (("{d}", distinct, "DISTINCT "), ("{o}", bool(keys), f" ORDER BY {keys}")):

@@ -53,6 +53,7 @@ class Clauses(Relations):
                     position(item, self.sql),
                 )
             keys.add(value.sql)
+            ordering.distinct([value], "GROUP BY")
             zoned = value.type.base == "timestamp with time zone"
             if zoned and group.find(exp.GroupingSets, exp.Cube, exp.Rollup):
                 raise unsupported("GROUPING SETS over timestamp with time zone", position(item, self.sql))
@@ -256,6 +257,12 @@ class Clauses(Relations):
         if distinct or not isinstance(node, exp.Union):
             self.needs.always.update(*(f.needs for f in fields))
         text = f"({sides[0]}) {operator}{'' if distinct else ' ALL'} ({sides[1]})"
+        if distinct or not isinstance(node, exp.Union):
+            on = ordering.distinct([f.typed() for f in fields], operator)
+            if on and not isinstance(node, exp.Union):
+                raise unsupported(f"{operator} of timestamp with time zone", position(node, self.sql))
+            if on:
+                text = f"SELECT DISTINCT{on} * FROM (({sides[0]}) UNION ALL ({sides[1]})) AS {self.name()}"
         return self.bounded(node, (text, fields), parent)
 
     def _coerced(self, side: Compiled, kinds: list[Type]) -> str:

@@ -15,6 +15,7 @@ from local_cloud.athena.trino.types import (
     common,
     decimal,
     duck,
+    zoned,
 )  # fmt: skip
 
 _INTERVALS = (DAY_SECOND, YEAR_MONTH)
@@ -180,6 +181,8 @@ def comparison(operator: str, a: Typed, b: Typed) -> Typed:
         return _arrays(operator, x, y)
     if kind.base in ("row", "array", "map") and operator not in ("IS DISTINCT FROM", "IS NOT DISTINCT FROM"):
         raise QueryError("NOT_SUPPORTED", f"{operator} of {kind} is not supported by the local Athena engine")
+    if kind.base in ("row", "array", "map") and zoned(kind):
+        raise QueryError("NOT_SUPPORTED", f"{operator} of {kind} is not supported by the local Athena engine")
     if kind.base in ("double", "real"):
         return _floats(operator, x, y)
     return once([x, y], f"({comparable('{0}', kind)} {operator} {comparable('{1}', kind)})", BOOLEAN)
@@ -220,7 +223,7 @@ def _rows(operator: str, a: Typed, b: Typed) -> Typed:
 
 def _arrays(operator: str, a: Typed, b: Typed) -> Typed:
     element = a.type.args[0]
-    if element.base in ("array", "row", "map", "json"):
+    if element.base in ("array", "row", "map", "json") or zoned(element):
         raise QueryError(
             "NOT_SUPPORTED", f"{operator} of {a.type} is not supported by the local Athena engine"
         )
@@ -268,6 +271,10 @@ def subscript(value: Typed, index: Typed) -> Typed:
         return once([value, index], "t_at({0}, {1})", value.type.args[0])
     if base == "map":
         key = coerce(index, value.type.args[0])
+        if zoned(key.type):
+            raise QueryError(
+                "NOT_SUPPORTED", f"Subscript of {value.type} is not supported by the local Athena engine"
+            )
         return once([value, key], "t_key({0}, {1})", value.type.args[1])
     if base == "row" and index.constant and isinstance(index.literal, int):
         if not 1 <= index.literal <= len(value.type.args):

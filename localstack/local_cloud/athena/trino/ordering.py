@@ -7,6 +7,7 @@ from sqlglot import exp
 from local_cloud.athena.errors import QueryError, syntax, unsupported
 from local_cloud.athena.trino.operators import comparable
 from local_cloud.athena.trino.typed import Typed
+from local_cloud.athena.trino.types import zoned
 
 if TYPE_CHECKING:
     from local_cloud.athena.trino.calls import Calls
@@ -31,6 +32,20 @@ def key(value: Typed) -> str:
             "TYPE_MISMATCH", f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY"
         )
     return comparable(value.sql, value.type)
+
+
+def distinct(values: list[Typed], what: str) -> str:
+    """What makes rows equal, for DISTINCT ON; '' where DISTINCT itself says it.
+
+    Raises:
+        QueryError: NOT_SUPPORTED for zoned timestamps inside other values.
+    """
+    if not any(zoned(v.type) for v in values):
+        return ""
+    for value in values:
+        if zoned(value.type) and value.type.base in ("row", "array", "map"):
+            raise unsupported(f"{what} of {value.type}")
+    return f" ON ({', '.join(comparable(v.sql, v.type) for v in values)})"
 
 
 def keys(order: exp.Expr, compiler: "Calls") -> str:

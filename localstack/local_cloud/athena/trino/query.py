@@ -5,6 +5,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from local_cloud.athena.errors import QueryError, syntax, unsupported
+from local_cloud.athena.trino import ordering
 from local_cloud.athena.trino.clauses import Clauses, Compiled, Item
 from local_cloud.athena.trino.expressions import Expressions, Grouping
 from local_cloud.athena.trino.predicates import only
@@ -92,8 +93,9 @@ class Queries(Clauses):
         if distinct:
             only(node.args["distinct"])
             self.needs.always.update(*(f.needs for f in fields))
+        shown = f"DISTINCT{ordering.distinct(sources, 'DISTINCT')} " if distinct else ""
         columns = ", ".join(f"{text} AS c{i}" for i, text in enumerate(texts))
-        text = f"SELECT {'DISTINCT ' if distinct else ''}{columns}{source}{where}{group}{having}"
+        text = f"SELECT {shown}{columns}{source}{where}{group}{having}"
         limited = node.args.get("limit") is not None or node.args.get("offset") is not None
         order, ranked = "", ""
         if node.args.get("order"):

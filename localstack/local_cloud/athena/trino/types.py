@@ -94,6 +94,14 @@ def as_decimal(type_: Type) -> Type:
     return type_ if type_.base == "decimal" else Type("decimal", (_PRECISION[type_.base], 0))
 
 
+def zoned(type_: Type) -> bool:
+    """Whether values hold a timestamp with time zone: equal instants of two zones are equal, their texts differ."""
+    if type_.base == "row":
+        return any(zoned(t) for _, t in type_.args)
+    nested = type_.base in ("array", "map") and any(zoned(t) for t in type_.args)
+    return nested or type_.base == "timestamp with time zone"
+
+
 _RANK = {"tinyint": 1, "smallint": 2, "integer": 3, "bigint": 4, "decimal": 5, "real": 6, "double": 7}
 _TIME_RANK = {"date": 1, "timestamp": 2, "timestamp with time zone": 3}
 
