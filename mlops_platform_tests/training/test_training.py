@@ -42,7 +42,7 @@ class Disturbed:
 
         self.steps: list[int] = []
         self.after, self.then = -1, lambda: None
-        usual = Loop._one_step
+        usual = Loop.one_step
 
         def one_step(loop: Loop) -> None:
             self.steps.append(loop.progress.step)
@@ -50,7 +50,7 @@ class Disturbed:
             if len(self.steps) == self.after:
                 self.then()
 
-        patch.setattr(Loop, "_one_step", one_step)
+        patch.setattr(Loop, "one_step", one_step)
 
     def next(self, after: int, then: Callable[[], None]) -> None:
         self.steps, self.after, self.then = [], after, then

@@ -67,7 +67,7 @@ def _predict(registry: ModelRegistry, version: Version, data: Data, settings: Ev
         model, tokenizer = load(Path(folder))
         most = int(version.lineage["settings"]["max_tokens"])
         encoded = encode(tokenizer, [row.text for row in data.split.test], most)
-        return probabilities(suit(model, device), encoded, device).argmax(1)
+        return probabilities(suit(model, device), encoded, device, stopping.check).argmax(1)
 
 
 def _measures(data: Data, predicted: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Logits of a batch: padded to its longest text, or packed without any padding."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +27,14 @@ def logits(model: Any, encoded: Encoded, rows: Ints, device: Device) -> "torch.T
     return found.logits.float()
 
 
-def probabilities(model: Any, encoded: Encoded, device: Device) -> NDArray[np.float32]:
-    """Probability of each label for every text, (texts, labels), in the texts' order."""
+def probabilities(
+    model: Any, encoded: Encoded, device: Device, each: Callable[[], None] = lambda: None
+) -> NDArray[np.float32]:
+    """Probability of each label for every text, (texts, labels), in the texts' order.
+
+    Args:
+        each: called before each batch.
+    """
     import torch
 
     was_training = model.training
@@ -35,6 +42,7 @@ def probabilities(model: Any, encoded: Encoded, device: Device) -> NDArray[np.fl
     found: NDArray[np.float32] = np.zeros((len(encoded), int(model.config.num_labels)), dtype=np.float32)
     with torch.inference_mode():
         for rows in by_length(encoded.lengths, _INFERENCE_ROWS):
+            each()
             found[rows] = torch.softmax(logits(model, encoded, rows, device), dim=-1).cpu().numpy()
     model.train(was_training)
     return found
@@ -85,37 +93,37 @@ def packed_logits(
     places = torch.arange(len(tokens)) - torch.repeat_interleave(starts[:-1], lengths)
     longest = -(-int(lengths.max()) // _ROUND) * _ROUND
     move = {"device": device.torch_device, "non_blocking": True}
-    with device.autocast():
-        found = (forward or packed_forward)(
-            model,
-            tokens[None].to(**move),
-            places[None].to(**move),
-            starts.to(torch.int32).to(**move),
-            longest,
-        )
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    usual = inner.config._attn_implementation
+    inner.config._attn_implementation = _PACKED
+    try:
+        with device.autocast():
+            found = (forward or packed_forward)(
+                inner,
+                tokens[None].to(**move),
+                places[None].to(**move),
+                starts.to(torch.int32).to(**move),
+                longest,
+            )
+    finally:
+        inner.config._attn_implementation = usual
     return found.float()
 
 
 def packed_forward(
     model: Any, tokens: "torch.Tensor", places: "torch.Tensor", starts: "torch.Tensor", longest: int
 ) -> "torch.Tensor":
-    """Logits, (texts, labels), of a packed row.
+    """Logits, (texts, labels), of a packed row, by a BERT that `packed_logits` has set to packed attention.
 
     Args:
         tokens, places: numbers of the tokens, and their places in their texts, (1, tokens).
         starts: where each text begins, and the end, (texts + 1,), int32.
         longest: at least the tokens of the longest text.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    usual = inner.config._attn_implementation
-    inner.config._attn_implementation = _PACKED
-    try:
-        embedded = inner.bert.embeddings(input_ids=tokens, position_ids=places)
-        hidden = inner.bert.encoder(embedded, attention_mask=None, starts=starts, longest=longest)
-        first = hidden.last_hidden_state[0, starts[:-1].long()]
-        return inner.classifier(inner.dropout(inner.bert.pooler(first[:, None])))
-    finally:
-        inner.config._attn_implementation = usual
+    embedded = model.bert.embeddings(input_ids=tokens, position_ids=places)
+    hidden = model.bert.encoder(embedded, attention_mask=None, starts=starts, longest=longest)
+    first = hidden.last_hidden_state[0, starts[:-1].long()]
+    return model.classifier(model.dropout(model.bert.pooler(first[:, None])))
 
 
 def _packed_attention(

@@ -26,6 +26,7 @@ from .settings import TrainSettings
 if TYPE_CHECKING:
     import torch
 
+_ASK_EVERY = 8  # steps
 Report = Callable[[dict[str, Any]], None]
 
 
@@ -108,9 +109,12 @@ class Loop:
         while self.progress.step < self.total_steps and not self._patience_is_over():
             self._stop_if_asked()
             begun = time.perf_counter()
-            self._one_step()
+            self.one_step()
+            due = self._validation_is_due()
+            if due and self._device.cuda:
+                self._read_loss()  # waits for the GPU, whose time this is
             self.seconds += time.perf_counter() - begun
-            if self._validation_is_due():
+            if due:
                 self._validate()
             self._save_if_due()
         self._stop_if_asked()
@@ -146,13 +150,18 @@ class Loop:
             model = torch.compile(model, dynamic=True)
         return lambda rows: logits(model, encoded, rows, device)
 
-    def _one_step(self) -> None:
+    def rows(self, step: int) -> Ints:
+        """The training rows step `step` takes, over all processes."""
+        return self._order.rows(step)
+
+    def one_step(self) -> None:
+        """Forward, backward, update; nothing is validated or saved."""
         import torch
 
         step, settings = self.progress.step, self._settings
         draw = np.random.SeedSequence([settings.seed, step, self._world.rank]).generate_state(1)
         torch.manual_seed(int(draw[0]))  # dropout's
-        batch = self._order.rows(step)
+        batch = self.rows(step)
         mine = batch[self._world.rank :: self._world.size]
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(step)
@@ -213,12 +222,16 @@ class Loop:
         return self._settings.learning_rate * share
 
     def _validation_is_due(self) -> bool:
-        every = self._settings.eval_every or self._order.steps_per_epoch
+        every = self._settings.eval_every or max(1, -(-self._order.steps_per_epoch // 4))
         return self.progress.step % every == 0 or self.progress.step == self.total_steps
 
     def _validate(self) -> None:
-        """Every process measures all of it, so all agree on what is best and when to stop."""
         progress = self.progress
+        if self._world.size > 1:
+            import torch
+
+            torch.distributed.all_reduce(self._loss_sum)
+            self._loss_sum /= self._world.size
         self._read_loss()
         found = probabilities(self.model, self._validation.encoded, self._device)
         entry = {
@@ -228,6 +241,7 @@ class Loop:
             "validation_loss": log_loss(self._validation.labels, found),
             "validation_accuracy": float(np.mean(found.argmax(1) == self._validation.labels)),
         }
+        entry = self._agreed(entry)
         self._loss_sum.zero_()
         progress.loss_sum, progress.loss_steps = 0.0, 0
         progress.curve.append(entry)
@@ -235,6 +249,16 @@ class Loop:
             progress.best = len(progress.curve) - 1
             self._best = {name: one.detach().clone() for name, one in self._parameters.items()}
         self._report({name: round(value, 4) for name, value in entry.items()})
+
+    def _agreed(self, entry: dict[str, float]) -> dict[str, float]:
+        """The first process's numbers: all must agree on what is best and when to stop."""
+        if self._world.size == 1:
+            return entry
+        import torch
+
+        shared = [entry]
+        torch.distributed.broadcast_object_list(shared, device=self._device.torch_device)
+        return shared[0]
 
     def _patience_is_over(self) -> bool:
         patience, progress = self._settings.patience, self.progress
@@ -246,9 +270,14 @@ class Loop:
             raise stopping.StopRequested
 
     def _all_agree(self, mine: bool) -> bool:
-        """True as soon as one process says so: all must leave the loop at the same step."""
+        """True once one process says so: all must leave the loop at the same step.
+
+        Several processes ask each other now and then only: the answer waits for the GPU.
+        """
         if self._world.size == 1:
             return mine
+        if self.progress.step % _ASK_EVERY:
+            return False
         import torch
 
         flag = torch.tensor(float(mine), device=self._device.torch_device)

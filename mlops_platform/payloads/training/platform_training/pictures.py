@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 560, 300, 56, 40, 40, 16
-_BLUE, _ORANGE, _GREY, _INK = "#2f6fde", "#d9730d", "#d9dde3", "#1f2733"
+_BLUE, _ORANGE, _SILVER, _GREY, _INK = "#2f6fde", "#d9730d", "#98a2b1", "#d9dde3", "#1f2733"
 
 
 def markdown_image(svg: str, meaning: str) -> str:
@@ -16,7 +16,7 @@ def markdown_image(svg: str, meaning: str) -> str:
 def learning_curve(curve: Sequence[Mapping[str, float]], *, title: str = "Learning curve") -> str:
     """Loss in training and in validation, and validation accuracy, over the examples seen."""
     lines = {
-        "training loss": ([(e["examples"], e["train_loss"]) for e in curve], _GREY),
+        "training loss": ([(e["examples"], e["train_loss"]) for e in curve], _SILVER),
         "validation loss": ([(e["examples"], e["validation_loss"]) for e in curve], _ORANGE),
         "validation accuracy": ([(e["examples"], e["validation_accuracy"]) for e in curve], _BLUE),
     }

@@ -131,7 +131,7 @@ def _scored(
     begun = time.perf_counter()
     texts = sorted({text for part in parts.values() for text in part.texts})
     place = {text: number for number, text in enumerate(texts)}
-    found = probabilities(suit(model, device), encode(tokenizer, texts, max_tokens), device)
+    found = probabilities(suit(model, device), encode(tokenizer, texts, max_tokens), device, stopping.check)
     names = [model.config.id2label[number] for number in range(model.config.num_labels)]
     tables = {}
     for value, part in sorted(parts.items()):
