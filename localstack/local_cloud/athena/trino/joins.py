@@ -308,7 +308,7 @@ class Joins:
             self._prune_scan(self.scans[number], conjunct, fields, scope)
 
     def _prune_scan(self, scan: Scan, conjunct: exp.Expr, fields: dict[int, Field], scope: Scope) -> None:
-        keys = {c.name: c.type for c in scan.table.prunable}
+        keys = {c.name: c.type for c in scan.table.partition_keys}
         replaced = {}
         for key, f in fields.items():
             names = {n for s, n in f.origins if s == scan.number}
