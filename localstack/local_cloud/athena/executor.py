@@ -42,6 +42,7 @@ class Job:
     """A query in the queue or running.
 
     ``lane``: the quota it counts for, ``DML`` or ``DDL``; ``writing``: it has begun to change S3 or the catalog;
+    ``final``: what it writes now cannot be taken back, so that a stop comes too late;
     ``abandoned``: it was settled as stopped while its thread was still on its way out; ``scanned``: bytes.
     """
 
@@ -51,6 +52,7 @@ class Job:
         self.queued = time.monotonic()
         self.future: Future[None] | None = None
         self.writing = False
+        self.final = False
         self.abandoned = False
         self.scanned = 0
         self._cancelled = threading.Event()
@@ -76,11 +78,16 @@ class Job:
         if self.cancelled:
             raise Cancelled
 
-    def begin_writing(self) -> None:
-        """From here on a stop waits until what was written is taken back. Raises: Cancelled."""
+    def begin_writing(self, *, final: bool = False) -> None:
+        """From here on a stop waits until what was written is taken back; where ``final``, it changes nothing any more.
+
+        Raises:
+            Cancelled: it was stopped before.
+        """
         with self._lock:
             self.check()
             self.writing = True
+            self.final = final
 
     def cancel(self) -> None:
         """Stops it: where DuckDB runs, as soon as that lets go (not in the sort of a run); else at the next check."""

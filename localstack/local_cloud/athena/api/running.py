@@ -129,7 +129,8 @@ class Running(Metadata):
             job.check()
             self._progress(job, body)
             outcome = dispatch(run, body["_handler"], body["_sql"])
-            job.check()
+            if job.lane == "DML" and not job.final:  # else it has taken effect
+                job.check()
             self._keep(body, outcome, run)
         except Cancelled:
             return "CANCELLED", CANCELLED, None

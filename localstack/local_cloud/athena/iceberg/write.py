@@ -44,7 +44,7 @@ def append(run: "Run", table: "Table", rows: Any) -> None:
         QueryError: ICEBERG_COMMIT_ERROR.
     """
     source: Source = table.source
-    run.job.check()
+    run.job.begin_writing(final=True)
     if rows.num_rows:
         with errors(f"{table.database}.{table.name}"):
             source.table.append(rows)
@@ -56,7 +56,7 @@ def create(run: "Run", identifier_: tuple[str, str], rows: Any, **definition: An
     Raises:
         QueryError: TABLE_ALREADY_EXISTS, ICEBERG_COMMIT_ERROR.
     """
-    run.job.check()
+    run.job.begin_writing(final=True)
     with (
         errors(".".join(identifier_)),
         catalog_of(run.cloud).create_table_transaction(identifier_, **definition) as transaction,
@@ -75,7 +75,7 @@ def replace(run: "Run", table: "Table", paths: set[str], rows: Any) -> None:
 
     source: Source = table.source
     loaded = source.table
-    run.job.check()
+    run.job.begin_writing(final=True)
     with errors(f"{table.database}.{table.name}"):
         old = []
         if source.snapshot is not None:
