@@ -229,8 +229,8 @@ class _Source:
             text = None if value == folders.HIVE_NULL or value is None else value
             # A filter that folds all but one side of a union away is an error of the engine: with a volatile
             # condition around it, the constant is not folded.
-            value = F.when(F.rand() < 2, F.lit(text))
-            frame = frame.withColumn(name, value.cast(types[name]))
+            column = F.when(F.rand() < 2, F.lit(text))
+            frame = frame.withColumn(name, column.cast(types[name]))
         return frame
 
 
