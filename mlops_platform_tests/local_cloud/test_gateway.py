@@ -86,9 +86,9 @@ def test_what_is_not_served_says_so(local_cloud: RunningCloud) -> None:
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 
-@pytest.mark.parametrize("service", ["batch", "kinesis", "kafka"])
+@pytest.mark.parametrize("service", ["kinesis", "kafka"])
 def test_services_an_emulator_fakes_are_refused(local_cloud: RunningCloud, service: str) -> None:
-    calls = {"batch": "describe_job_queues", "kinesis": "list_streams", "kafka": "list_clusters"}
+    calls = {"kinesis": "list_streams", "kafka": "list_clusters"}
     with pytest.raises(ClientError, match="does not serve"):
         getattr(local_cloud.client(service), calls[service])()
 

@@ -99,6 +99,7 @@ class Scheduler:
         for job in jobs:
             if job.id in self.life.jobs:
                 self.life.admit(job)
+        self.post(lambda: None)  # the first turn is for what was left behind
         self._thread.start()
 
     def call(self, function: Callable[[], Result]) -> Result:
