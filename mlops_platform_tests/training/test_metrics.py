@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import threading
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from dagster_pipes import (
 )
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from mlops_platform.payloads.training.platform_training import metrics, objects, pictures
+from mlops_platform.payloads.training.platform_training import devices, metrics, objects, pictures
 from mlops_platform.payloads.training.platform_training.errors import TrainingError
 from mlops_platform.payloads.training.platform_training.reports import Reporter
 from mlops_platform.payloads.training.platform_training.settings import TrainSettings
@@ -121,6 +123,36 @@ def test_settings_come_from_arguments_then_the_environment_then_defaults() -> No
     assert found.changed({"epochs": 4}).epochs == 4
     with pytest.raises(TrainingError, match="method is 'half'; it must be one of full, lora"):
         TrainSettings.of({"method": "half"}, {})
+
+
+@pytest.mark.parametrize(
+    ("task", "container", "expected"),
+    [({"CPU": 2, "Memory": 4096}, {}, 2), ({}, {"CPU": 3072}, 3), ({}, {}, 64), ({"CPU": 0.25}, {}, 1)],
+)
+def test_threads_are_the_jobs_vcpus_as_ecs_says(
+    task: dict[str, Any], container: dict[str, Any], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    class Metadata(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"Limits": task if self.path.endswith("/task") else container}).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64))
+    monkeypatch.setattr(Path, "exists", lambda _: False)  # no cgroup limit
+    with HTTPServer(("127.0.0.1", 0), Metadata) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        monkeypatch.setenv("ECS_CONTAINER_METADATA_URI_V4", f"http://127.0.0.1:{server.server_port}/v4/abc")
+        found = devices._vcpus()
+        server.shutdown()
+        thread.join()
+    assert found == expected
 
 
 def test_messages_reach_dagster_pipes_one_prefix_for_each_attempt(

@@ -68,7 +68,10 @@ def _run_job(settings: Settings, given: list[str]) -> int:
         result = score(settings)
     else:
         raise TypeError(settings)
-    sys.stdout.write(json.dumps({"done": result.get("version") or result.get("model_version") or ""}) + "\n")
+    if result:  # only the first of several processes has one
+        sys.stdout.write(
+            json.dumps({"done": result.get("version") or result.get("model_version") or ""}) + "\n"
+        )
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,17 +35,31 @@ def set_threads(asked: int = 0) -> int:
 
 
 def _vcpus() -> int:
-    """The job's vCPUs: as ECS says, else as the cgroup limits them, else the cores this process may use."""
-    limits = []
-    if address := os.environ.get(_METADATA):
-        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 - set by the ECS agent
-            limits.append(float(json.load(answer).get("Limits", {}).get("CPU", 0)))
+    """The job's vCPUs: as ECS says, else as the cgroup limits them; never more than the cores it may use."""
+    limits = [_ecs_vcpus(os.environ[_METADATA])] if os.environ.get(_METADATA) else []
     quota = Path("/sys/fs/cgroup/cpu.max")
     if quota.exists():
         most, period = quota.read_text().split()
         limits.append(0.0 if most == "max" else int(most) / int(period))
     cores = len(os.sched_getaffinity(0))
-    return max(1, min([cores, *(round(limit) for limit in limits if limit >= 1)]))
+    return min([cores, *(max(1, round(limit)) for limit in limits if limit > 0)])
+
+
+def _ecs_vcpus(address: str) -> float:
+    """vCPUs of the task (Fargate), else of the container (EC2: CPU shares, 1,024 a vCPU); 0 if not limited.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
+    """
+    for path, shares in (("/task", 1), ("", 1024)):
+        try:
+            with urllib.request.urlopen(address + path, timeout=5) as answer:  # noqa: S310 - set by the ECS agent
+                found = float(json.load(answer).get("Limits", {}).get("CPU", 0)) / shares
+        except (OSError, ValueError) as error:
+            sys.stderr.write(f"The ECS metadata at {address + path} cannot be read: {error}.\n")
+            continue
+        if found:
+            return found
+    return 0.0
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,8 @@ def _hub(name: str, revision: str) -> Source | str:
         )
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         return str(error).splitlines()[0][:200]
+    if not (Path(folder) / "config.json").exists():
+        return "only a part of it is in the cache"
     return Source(Path(folder), "hub", f"{name}@{revision}")
 
 
