@@ -122,6 +122,8 @@ def test_a_training_that_has_ended_is_not_done_again(
     steps = len(disturbed.steps)
     assert train_in(bucket, epochs=1) == first
     assert len(disturbed.steps) == steps
+    assert train_in(bucket, epochs=1, registry=bucket / "other")["version"] == first["version"]
+    assert bucket.keys("other"), "asked to register it elsewhere, it does"
     assert train_in(bucket, epochs=1, seed=1)["version"] != first["version"], (
         "another training is another one"
     )

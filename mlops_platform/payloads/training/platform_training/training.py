@@ -146,7 +146,14 @@ def _train(
         folder = work / "version"
         save(model, prepared.tokenizer, folder)
         version = _register(settings, folder, metrics, lineage, about)
-    result = {"fingerprint": mark, "version": version, "metrics": metrics, "lineage": lineage, "about": about}
+    result = {
+        "fingerprint": mark,
+        "registry": settings.registry,
+        "version": version,
+        "metrics": metrics,
+        "lineage": lineage,
+        "about": about,
+    }
     _write_results(settings, result)
     if checkpoints:
         checkpoints.clear()
@@ -253,7 +260,8 @@ def _finished(settings: TrainSettings, mark: str) -> dict[str, Any] | None:
         found = objects.read_json(objects.join(settings.output, RESULT))
     except FileNotFoundError:
         return None
-    return found if found.get("fingerprint") == mark else None
+    same = found.get("fingerprint") == mark and found.get("registry") == settings.registry
+    return dict(found) if same else None
 
 
 def label_array(rows: Sequence[Row]) -> Any:
