@@ -164,9 +164,7 @@ def run(argv: list[str]) -> None:
 def _run_file(main: types.ModuleType, name: str, python: str) -> None:
     path = Path.cwd() / name
     if not path.exists():
-        sys.stderr.write(
-            f"{sys.executable}: can't open file {str(path)!r}: [Errno 2] No such file or directory\n"
-        )
+        sys.stderr.write(f"{python}: can't open file {str(path)!r}: [Errno 2] No such file or directory\n")
         sys.exit(2)
     source = b"" if path.is_dir() else path.read_bytes()
     if path.is_dir() or source[:2] == b"PK":  # with a __main__.py in it: rare, and started as it always was
