@@ -76,7 +76,10 @@ class Bucket:
     def run(self, *arguments: str, code: int = 0, **environ: str) -> str:
         """Runs it to its end; what it wrote."""
         process = self.start(*arguments, **environ)
-        said, _ = process.communicate(timeout=120)
+        try:
+            said, _ = process.communicate(timeout=240)
+        finally:
+            process.kill()
         assert process.returncode == code, said
         return said
 

@@ -140,6 +140,27 @@ def test_packed_batches_give_the_logits_of_padded_ones() -> None:
         one.sum().backward()
 
 
+@pytest.mark.parametrize("rows", [[3, 0, 17, 5], [3]], ids=["padded", "alone"])
+def test_what_the_last_layer_leaves_out_changes_neither_logits_nor_gradients(rows: list[int]) -> None:
+    import torch
+
+    from mlops_platform.payloads.training.platform_training.first_token import first_token_logits, fits
+
+    model, tokenizer, _ = made()
+    tokens, mask = encode(tokenizer, TEXTS[:20], 64).padded(np.asarray(rows))
+    assert fits(model)
+    assert (mask is None) == (len(rows) == 1)
+    whole, gradients = model(input_ids=tokens, attention_mask=mask).logits, []
+    short = first_token_logits(model, tokens, mask)
+    torch.testing.assert_close(short, whole, rtol=1e-5, atol=1e-5)
+    for found in (whole, short):
+        model.zero_grad()
+        found.square().sum().backward()
+        gradients.append([one.grad.clone() for one in model.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
 def test_packed_training_learns_as_padded_does(
     bucket: Bucket, train_in: Callable[..., dict[str, Any]], new_bucket: Callable[[str], Bucket]
 ) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .batches import Encoded, Ints, by_length
 from .devices import Device
 from .errors import TrainingError
+from .first_token import first_token_logits, fits
 
 if TYPE_CHECKING:
     import torch
@@ -22,9 +23,13 @@ def logits(model: Any, encoded: Encoded, rows: Ints, device: Device) -> "torch.T
     """Logits of the rows padded to the longest, (rows, labels), in fp32."""
     tokens, mask = encoded.padded(rows)
     move = {"device": device.torch_device, "non_blocking": True}
+    tokens, mask = tokens.to(**move), None if mask is None else mask.to(**move)
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     with device.autocast():
-        found = model(input_ids=tokens.to(**move), attention_mask=None if mask is None else mask.to(**move))
-    return found.logits.float()
+        # On a GPU the compiled model is called as it is.
+        if not device.cuda and fits(inner):
+            return first_token_logits(inner, tokens, mask).float()
+        return model(input_ids=tokens, attention_mask=mask).logits.float()
 
 
 def probabilities(
