@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from local_cloud.batch import store
 from local_cloud.batch.engine import BatchEngine
+from local_cloud.batch.scheduler import AHEAD
 from local_cloud.batch.shares import FairShare
 from local_cloud.batch.submit import Throttle
 from local_cloud.errors import ServiceError
@@ -217,7 +218,8 @@ def test_terminating_an_array_in_full_swing(own: Batch, tmp_path: Path) -> None:
     assert summary["SUCCEEDED"] + summary["FAILED"] == 10000
     assert summary["FAILED"] > 5000
     time.sleep(0.3)
-    assert len(log.read_text().split()) - summary["SUCCEEDED"] <= 1
+    # Those the host had already when it was told to stop may have run, and no others.
+    assert len(log.read_text().split()) - summary["SUCCEEDED"] <= AHEAD
 
 
 def test_a_disk_that_cannot_be_written_is_told_and_survived(

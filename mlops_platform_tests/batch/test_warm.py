@@ -14,6 +14,8 @@ from mlops_platform_tests.batch.test_jobs import processes_with
 PROBE = """
 import __main__, atexit, json, os, signal, sys, threading, time
 atexit.register(print, "at exit")
+left_open = open(sys.argv[1], "a")
+left_open.write("written")
 threading.Thread(target=lambda: [time.sleep(0.2), print("thread")]).start()
 class Here: ...
 print(json.dumps({
@@ -41,8 +43,8 @@ def test_the_same_world(batch: Batch, queue: str, tmp_path: Path, kind: str) -> 
     file = tmp_path / "probe.py"
     file.write_text(PROBE)
     command = {
-        "file": [str(file), "a", "-b"],
-        "code": ["-c", PROBE, "a", "-b"],
+        "file": [str(file), str(tmp_path / "a"), "-b"],
+        "code": ["-c", PROBE, str(tmp_path / "a"), "-b"],
         "module": ["-c", "pass"],
     }[kind]
     if kind == "module":
@@ -50,7 +52,7 @@ def test_the_same_world(batch: Batch, queue: str, tmp_path: Path, kind: str) -> 
         (site / "package").mkdir(parents=True)
         (site / "package" / "__init__.py").write_text("")
         (site / "package" / "__main__.py").write_text(PROBE)
-        command = ["-m", "package", "a", "-b"]
+        command = ["-m", "package", str(tmp_path / "a"), "-b"]
     cold, warm = ({}, {})
     for world, is_warm in ((cold, False), (warm, True)):
         environment = [{"name": "PYTHONPATH", "value": str(tmp_path / "site")}]
@@ -62,6 +64,7 @@ def test_the_same_world(batch: Batch, queue: str, tmp_path: Path, kind: str) -> 
         assert sorted(line for line in lines if not line.startswith("{")) == ["at exit", "thread"]
         world.update(json.loads(next(line for line in lines if line.startswith("{"))))
     assert (cold.pop("warm"), warm.pop("warm")) == (False, True)
+    assert (tmp_path / "a").read_text() == "written" * 2
     if kind == "module":  # the folder of the attempt
         assert "/batch/work/" in cold.pop("path")
         assert "/batch/work/" in warm.pop("path")
@@ -79,12 +82,10 @@ def test_the_same_end(batch: Batch, queue: str, tmp_path: Path) -> None:
     file.write_text(FAILING)
     for command in (
         [str(file)],
-        ["-c", FAILING],
         ["-c", "import sys; sys.exit(7)"],
         ["-c", "import sys; sys.exit('words')"],
         ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"],
         ["-c", "raise KeyboardInterrupt"],
-        ["-c", "def"],
         ["no_such_file.py"],
         ["-m", "no_such_module"],
     ):

@@ -363,7 +363,9 @@ class Scheduler:
         else:
             self._end_whole(job, how, reason, bool(runs))
         if how == "terminate":
-            for run in runs:
+            for run in reversed(
+                runs
+            ):  # what was handed out ahead first, so that it does not follow what is ended
                 run.unit.ending, run.unit.reason = how, reason
                 self.life.progress.unit(job, run.unit)
                 self._stop(run, "terminate", reason)
