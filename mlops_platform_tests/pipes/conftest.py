@@ -21,6 +21,7 @@ T = TypeVar("T")
 BUCKET, QUEUE = "pipes-tests", "pipes"
 JOB = Path(__file__).with_name("job.py")
 PAYLOAD = Path(platform_pipes.__file__).parents[1]
+NO_TELEMETRY = {"telemetry": {"enabled": False}}
 SETTINGS = {
     "LOCAL_CLOUD_BATCH_VCPUS": "4",
     "LOCAL_CLOUD_BATCH_MEMORY_MIB": "4096",
@@ -87,7 +88,13 @@ class World:
         return name
 
     def asset(
-        self, part: str, *, definition: dict[str, Any] | None = None, partitions: Any = None, **arguments: Any
+        self,
+        part: str,
+        *,
+        definition: dict[str, Any] | None = None,
+        partitions: Any = None,
+        retry_policy: dg.RetryPolicy | None = None,
+        **arguments: Any,
     ) -> Any:
         """An asset whose step runs a job."""
         name = self.definition(part, **(definition or {}))
@@ -95,6 +102,7 @@ class World:
         @dg.asset(
             name="made",
             partitions_def=partitions,
+            retry_policy=retry_policy,
             backfill_policy=dg.BackfillPolicy.single_run() if partitions else None,
         )
         def made(context: dg.AssetExecutionContext) -> Any:
@@ -166,5 +174,5 @@ class Running:
 @pytest.fixture
 def world(cloud: RunningCloud, tmp_path: Path) -> Iterator[World]:
     """A test's own."""
-    with dg.DagsterInstance.local_temp(str(tmp_path), {"telemetry": {"enabled": False}}) as instance:
+    with dg.DagsterInstance.local_temp(str(tmp_path), NO_TELEMETRY) as instance:
         yield World(cloud, instance)
