@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, ValidationException
-from pyiceberg.types import LongType, StringType
+from pyiceberg.types import IntegerType, LongType, StringType
 
 from mlops_platform_tests.athena.conftest import BUCKET, Athena
 
@@ -62,6 +62,51 @@ def test_rows_go_in_and_come_out(orders: Athena) -> None:
     orders("INSERT INTO orders (name, id) SELECT 'part', 9")
     assert orders("SELECT name, amount FROM orders WHERE id = 9").rows == [["part", None]]
     assert orders.failure("INSERT INTO orders (id, nope) VALUES (1, 2)").startswith("COLUMN_NOT_FOUND")
+
+
+def test_predicates_leave_files_out(orders: Athena) -> None:
+    """By bucket, by the statistics of any column, and never too many."""
+    whole = orders("SELECT sum(amount), max(name), max(id) FROM orders").scanned
+    for where, names in (
+        ("id = 1", ["a"]), ("name IN ('b', 'c')", ["b", "c"]), ("id = 4 OR name = 'a'", ["a", None]),
+        ("1 >= id", ["a"]), ("id > 9223372036854775806", []),
+    ):  # fmt: skip
+        answer = orders(f"SELECT name, amount, id FROM orders WHERE {where} ORDER BY name")
+        assert [row[0] for row in answer.rows] == names
+        assert answer.scanned < whole, where
+
+
+def test_predicates_on_the_side_an_outer_join_fills_leave_no_row_out(orders: Athena) -> None:
+    # The alias o is a column of the table, too: o.id is the left side's id, never a member of the right side's o.
+    joined = "FROM orders AS o {} JOIN orders AS p ON o.id = p.id AND p.id = 1 {} ORDER BY 1, 2"
+    for side, where, rows in (
+        ("LEFT", "", [["1", "a"], ["2", None], ["3", None], ["4", None]]),
+        ("LEFT", "WHERE p.id IS NULL", [["2", None], ["3", None], ["4", None]]),
+        ("LEFT", "WHERE o.id > 2", [["3", None], ["4", None]]),
+        ("RIGHT", "", [["1", "a"], [None, "b"], [None, "c"], [None, None]]),
+        ("FULL", "WHERE o.id IS NULL", [[None, "b"], [None, "c"], [None, None]]),
+    ):
+        assert orders(f"SELECT o.id, p.name {joined.format(side, where)}").rows == rows, (side, where)
+    ranked = "SELECT id, row_number() OVER (ORDER BY id) AS place FROM orders"
+    assert orders(f"SELECT place FROM ({ranked}) WHERE id = 4").rows == [["4"]]
+
+
+def test_predicates_prune_by_the_schema_the_query_sees(orders: Athena) -> None:
+    table = catalog(orders).load_table((orders.database, "orders"))
+    before = table.current_snapshot()
+    assert before is not None
+    with table.update_schema() as change:
+        change.add_column("small", IntegerType())
+    orders("INSERT INTO orders (id, small) VALUES (5, 50)")
+    table = catalog(orders).load_table((orders.database, "orders"))
+    with table.update_schema() as change:  # the bounds of a promoted column were written as another type
+        change.update_column("small", LongType())
+        change.rename_column("name", "label")
+        change.rename_column("small", "name")
+    assert orders("SELECT id FROM orders WHERE name = 50").rows == [["5"]]
+    assert orders("SELECT id FROM orders WHERE label = 'c'").rows == [["3"]]
+    old = f"SELECT id FROM orders FOR VERSION AS OF {before.snapshot_id} WHERE name = 'c'"
+    assert orders(old).rows == [["3"]]
 
 
 def test_rows_are_deleted_and_updated(orders: Athena) -> None:

@@ -53,6 +53,11 @@ class Table:
     raw: Shape = field(repr=False, hash=False, compare=False)
     source: Any = field(default=None, repr=False, hash=False, compare=False)
 
+    @property
+    def prunable(self) -> tuple[Column, ...]:
+        """The columns whose predicates leave out files: the partition keys; of an Iceberg table every column."""
+        return self.columns if self.source is not None else self.partition_keys
+
 
 @dataclass(frozen=True)
 class View:

@@ -84,7 +84,7 @@ class Planner:
         plan = Plan(scan)
         if scan.table.format == "iceberg":
             plan.partitions = [Partition((), scan.table.location)]
-            plan.files = iceberg_files(scan.table, sorted(scan.columns), self.objects, self.folder)
+            plan.files = iceberg_files(scan.table, sorted(scan.columns), scan.glue, self.objects, self.folder)
         else:
             plan.partitions = self._partitions(scan)
             drift.check(scan.table, plan.partitions)

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 FIELD_ID = b"PARQUET:field_id"
 
 
-def files(table: "Table", wanted: Sequence[str], objects: Any, folder: Path) -> "list[DataFile]":
-    """Every file of the table's snapshot.
+def files(
+    table: "Table", wanted: Sequence[str], expressions: Sequence[str], objects: Any, folder: Path
+) -> "list[DataFile]":
+    """The files of the table's snapshot that may hold rows for which every expression is true.
 
     A data file that carries the current schema's fields under their names and that no delete file touches is read
     where it lies; every other one is read by PyIceberg into a Parquet file below ``folder`` first, which applies
@@ -25,6 +27,7 @@ def files(table: "Table", wanted: Sequence[str], objects: Any, folder: Path) -> 
     Args:
         table: an Iceberg table.
         wanted: the columns to read.
+        expressions: conjuncts in the grammar of Glue's partition expressions, here over any column.
         objects: the object store.
         folder: takes what has to be rewritten; gone with the query.
 
@@ -41,7 +44,7 @@ def files(table: "Table", wanted: Sequence[str], objects: Any, folder: Path) -> 
     fields = [f for f in source.schema.fields if f.name.lower() in wanted]
     found: list[DataFile] = []
     with errors(f"{table.database}.{table.name}"):
-        for task in source.table.scan(snapshot_id=source.snapshot).plan_files():
+        for task in _scan(source, expressions).plan_files():
             uri = str(task.file.file_path)
             path = str(objects.local_path(*split_uri(uri)))
             direct = DataFile(path, uri, int(task.file.file_size_in_bytes), 0)
@@ -51,6 +54,37 @@ def files(table: "Table", wanted: Sequence[str], objects: Any, folder: Path) -> 
             else:
                 found.append(_decoded(source, task, fields, folder, direct.size + extra))
     return found
+
+
+def _scan(source: Source, expressions: Sequence[str]) -> Any:
+    """The scan that leaves out files by partition transforms and by statistics.
+
+    An expression prunes nothing where PyIceberg would read it otherwise than the query does: by its own grammar,
+    by the current schema's names when the query sees an older one, or by bounds written as another type.
+    """
+    from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
+    from pyiceberg.expressions.parser import parse
+    from pyiceberg.expressions.visitors import bind, extract_field_ids
+    from pyparsing import ParseException
+
+    current = source.table.schema()
+    kept: BooleanExpression = AlwaysTrue()
+    for text in expressions if source.schema.schema_id == current.schema_id else ():
+        if not text.isprintable():  # the parser turns tabs into spaces
+            continue
+        try:
+            condition = parse(text)
+        except ParseException:
+            continue
+        bound = bind(current, condition, case_sensitive=False)
+        if all(_always_same_type(source, id_) for id_ in extract_field_ids(bound)):
+            kept = And(kept, condition)
+    return source.table.scan(kept, case_sensitive=False, snapshot_id=source.snapshot)
+
+
+def _always_same_type(source: Source, field_id: int) -> bool:
+    schemas = source.table.schemas().values()
+    return len({str(s.find_type(field_id)) for s in schemas if s.find_column_name(field_id)}) == 1
 
 
 def _plain(file: "DataFile", task: Any, source: Source, fields: list[Any]) -> bool:

@@ -237,9 +237,9 @@ class Joins:
         if side == "":
             self.prune(on_, scope)
         elif side == "LEFT":
-            self.prune(on_, Scope(right, None))
+            self.prune(on_, scope, right)
         elif side == "RIGHT":
-            self.prune(on_, Scope(left, None))
+            self.prune(on_, scope, left)
         left, right = self._nullable(side, left, right)
         return f"{text} {word} {right_text} ON {condition.sql}", [*left, *right]
 
@@ -283,23 +283,26 @@ class Joins:
 
     # -- pruning -------------------------------------------------------------------------------------------------
 
-    def prune(self, condition: exp.Expr, scope: Scope) -> None:
-        """Hands every conjunct over partition columns alone to the scans it concerns."""
+    def prune(self, condition: exp.Expr, scope: Scope, among: list[Field] | None = None) -> None:
+        """Hands every conjunct over prunable columns alone to the scans it concerns.
+
+        ``among``: the fields that may prune, where not all of the scope's may; names mean what they mean in ``scope``.
+        """
         while isinstance(condition, exp.Paren):
             condition = condition.this
         for conjunct in condition.flatten() if isinstance(condition, exp.And) else [condition]:
             if isinstance(conjunct, exp.And):
-                self.prune(conjunct, scope)
+                self.prune(conjunct, scope, among)
             else:
-                self._prune_by(conjunct, scope)
+                self._prune_by(conjunct, scope, scope.fields if among is None else among)
 
-    def _prune_by(self, conjunct: exp.Expr, scope: Scope) -> None:
+    def _prune_by(self, conjunct: exp.Expr, scope: Scope, among: list[Field]) -> None:
         if conjunct.find(exp.Query, exp.Placeholder, exp.Lambda, exp.Window):
             return
         fields: dict[int, Field] = {}
         for column in conjunct.find_all(exp.Column):
             found = scope.find(tuple(p.name.lower() for p in column.parts))
-            if found is None or not any(found[0] is f for f in scope.fields):
+            if found is None or not any(found[0] is f for f in among):
                 return
             fields[id(found[0])] = found[0]
         if not fields:
@@ -308,7 +311,7 @@ class Joins:
             self._prune_scan(self.scans[number], conjunct, fields, scope)
 
     def _prune_scan(self, scan: Scan, conjunct: exp.Expr, fields: dict[int, Field], scope: Scope) -> None:
-        keys = {c.name: c.type for c in scan.table.partition_keys}
+        keys = {c.name: c.type for c in scan.table.prunable}
         replaced = {}
         for key, f in fields.items():
             names = {n for s, n in f.origins if s == scan.number}
