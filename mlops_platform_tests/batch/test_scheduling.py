@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from local_cloud.batch import store
 from local_cloud.batch.engine import BatchEngine
-from local_cloud.batch.scheduler import AHEAD
 from local_cloud.batch.shares import FairShare
+from local_cloud.batch.starting import AHEAD
 from local_cloud.batch.submit import Throttle
 from local_cloud.errors import ServiceError
 
