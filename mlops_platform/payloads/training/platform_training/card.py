@@ -10,15 +10,15 @@ def model_card(name: str, metrics: Mapping[str, Any], lineage: Mapping[str, Any]
     return f"""---
 library_name: transformers
 pipeline_tag: text-classification
-base_model: {lineage["source"]["origin"]}
+base_model: {settings["model"]}
 metrics: [accuracy, f1]
 ---
 
 # {name}
 
 Says which of {_listed(test["labels"])} a text is. Fine-tuned ({settings["method"]}) from
-`{lineage["source"]["origin"]}` on the column `{settings["text_column"]}`; the labels come from
-`{settings["label_column"]}` ({_listed(settings["labels"])}).
+`{settings["model"]}` (out of: {lineage["source"]["kind"]}) on the column `{settings["text_column"]}`;
+the labels come from `{settings["label_column"]}` ({_listed(settings["labels"])}).
 
 ## How good it is
 
