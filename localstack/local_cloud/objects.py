@@ -24,7 +24,13 @@ class ObjectInfo(NamedTuple):
 
 
 class ObjectStore(Protocol):
-    """Read access to S3 for the engines. Writes always go through S3's API."""
+    """Read access to S3 for the engines. Writes always go through S3's API.
+
+    ``root``: the folder below which every :meth:`local_path` lies.
+    """
+
+    @property
+    def root(self) -> Path: ...
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         """The objects whose key starts with ``prefix``, sorted by key.
@@ -59,7 +65,7 @@ class DiskObjectStore:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._sidecars: dict[str, tuple[int, dict[str, Any]]] = {}
         self._lock = Lock()
 
@@ -80,7 +86,7 @@ class DiskObjectStore:
         raise ServiceError("NoSuchKey", f"The specified key does not exist: s3://{bucket}/{key}", 404)
 
     def _bucket(self, bucket: str) -> Path:
-        folder = self._root / bucket
+        folder = self.root / bucket
         if not bucket or "/" in bucket or bucket.startswith(".") or not folder.is_dir():
             raise ServiceError("NoSuchBucket", f"The specified bucket does not exist: {bucket}", 404)
         return folder

@@ -28,8 +28,8 @@ class RemoteObjectStore:
     def __init__(self, settings: Settings, max_bytes: int | None = None) -> None:
         from local_cloud.cloud import Cloud
 
-        self._folder = settings.dir / "object-cache"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.root = settings.dir / "object-cache"
+        self.root.mkdir(parents=True, exist_ok=True)
         self._max_bytes = max_bytes or int(os.environ.get("LOCAL_CLOUD_CACHE_BYTES") or DEFAULT_MAX_BYTES)
         self._lock = Lock()
         remote = Cloud(
@@ -60,7 +60,7 @@ class RemoteObjectStore:
             etag = self._s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
         suffix = "".join(Path(key).suffixes[-2:])[-20:]
         name = hashlib.sha256(f"{bucket}/{key}\n{etag}".encode()).hexdigest()
-        path = self._folder / f"{name}{suffix}"
+        path = self.root / f"{name}{suffix}"
         if path.exists():
             os.utime(path)
             return path
@@ -70,7 +70,7 @@ class RemoteObjectStore:
         return path
 
     def _download(self, bucket: str, key: str, etag: str, path: Path) -> None:
-        handle, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
+        handle, name = tempfile.mkstemp(dir=self.root, suffix=".part")
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -83,7 +83,7 @@ class RemoteObjectStore:
 
     def _evict(self, keep: Path) -> None:
         with self._lock:
-            found = [(p.stat().st_mtime, p.stat().st_size, p) for p in self._folder.iterdir() if p.is_file()]
+            found = [(p.stat().st_mtime, p.stat().st_size, p) for p in self.root.iterdir() if p.is_file()]
             excess = sum(size for _, size, _ in found) - self._max_bytes
             for _, size, path in sorted(found):
                 if excess <= 0:

@@ -2,6 +2,7 @@
 
 import threading
 
+from local_cloud.athena.api.executions import MAX_WAITING
 from local_cloud.athena.api.pages import Pages
 from local_cloud.athena.executor import Executor
 from local_cloud.athena.pending import Pending
@@ -26,6 +27,7 @@ class AthenaEngine(Pages):
         self.pending = Pending(self.state)
         self._settle = threading.Lock()
         self._recovered = threading.Event()
+        self._waiting = threading.Semaphore(MAX_WAITING)
         self.ensure_primary()
         self.recover()
 

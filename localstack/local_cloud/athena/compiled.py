@@ -27,6 +27,12 @@ class Compiled:
     scans: list[Scan]
     needed: dict[int, set[str]] = field(default_factory=dict)
 
+    @property
+    def only_parquet(self) -> bool:
+        """Whether it reads tables, all of Parquet, and calls nothing that a DuckDB must be given first."""
+        formats = {scan.table.format for scan in self.scans}
+        return formats == {"parquet"} and not connections.uses_python(self.text)
+
 
 def compile_query(catalog: Catalog, sql: str, database: str, parameters: list[str]) -> Compiled:
     """Parses and analyses a query.
@@ -85,24 +91,46 @@ def _literal(value: str) -> exp.Expr:
 
 @dataclass
 class Bound:
-    """A query ready to run: ``sql`` over real files, ``bytes`` it will scan, and its connection, not yet locked."""
+    """A query ready to run: ``sql`` over real files, ``bytes`` it will scan, and its connection.
+
+    ``kept``: that was locked when it was opened, by ``Instances``; else :meth:`lock` does it.
+    """
 
     connection: Any
     sql: str
     fields: list[Field]
     bytes: int
     paths: list[str]
+    kept: bool = False
 
-    def lock(self, *extra: str, paths: list[str] | None = None, folders: list[str] | None = None) -> None:
-        """Closes the connection to everything but the files of the plan, and checks the result's types."""
-        connections.lock(
-            self.connection,
-            " ".join([self.sql, *extra]),
-            [*self.paths, *(paths or [])],
-            folders or [],
-            constants=not self.paths,
-        )
-        connections.check_types(self.connection, self.sql, [duck(f.type) for f in self.fields])
+    def lock(
+        self,
+        *extra: str,
+        paths: list[str] | None = None,
+        folders: list[str] | None = None,
+        describe: bool = True,
+    ) -> None:
+        """Closes the connection to everything but the files of the plan, and checks the result's types.
+
+        ``extra``: what else the statement says; ``describe``: False where the statement has :meth:`types_hold` in it.
+        """
+        if self.kept:
+            connections.prepare(self.connection, " ".join([self.sql, *extra]))
+        else:
+            connections.lock(
+                self.connection,
+                " ".join([self.sql, *extra]),
+                [*self.paths, *(paths or [])],
+                folders or [],
+                constants=not self.paths,
+            )
+        if describe:
+            connections.check_types(self.connection, self.sql, [duck(f.type) for f in self.fields])
+
+    def types_hold(self, source: str) -> str:
+        """The check of the types as a condition over the query's rows under the alias ``source``."""
+        names = [f"{source}.{f.sql}" for f in self.fields]
+        return connections.types_hold(names, [duck(f.type) for f in self.fields])
 
 
 def bind(compiled: Compiled, catalog: Catalog, objects: Any, connection: Any) -> Bound:

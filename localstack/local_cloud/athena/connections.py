@@ -44,9 +44,17 @@ def _opened() -> Any:
             "python_enable_replacements": "false",
         },
     )
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET order_by_non_integer_literal = true")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")  # global: of every cursor
+    connection.execute("SET GLOBAL order_by_non_integer_literal = true")
     return connection
+
+
+def prepare(connection: Any, sql: str) -> None:
+    """Creates the macros and functions that ``sql`` uses."""
+    for statement in needed_by(sql):
+        connection.execute(statement.replace("CREATE TEMP MACRO", "CREATE OR REPLACE TEMP MACRO"))
+    if uses_python(sql):
+        _json_sorted(connection)
 
 
 def lock(connection: Any, sql: str, paths: list[str], folders: list[str], *, constants: bool) -> None:
@@ -54,18 +62,24 @@ def lock(connection: Any, sql: str, paths: list[str], folders: list[str], *, con
 
     ``constants``: the query reads no file.
     """
-    for statement in needed_by(sql):
-        connection.execute(statement.replace("CREATE TEMP MACRO", "CREATE OR REPLACE TEMP MACRO"))
-    if "py_json_sorted" in sql:
-        _json_sorted(connection)
-    listed = ", ".join(quote(p) for p in paths)
-    connection.execute(f"SET allowed_paths = [{listed}]")
-    connection.execute(f"SET allowed_directories = [{', '.join(quote(f) for f in folders)}]")
+    prepare(connection, sql)
     if constants:
         # Over constants alone DuckDB's rewriter evaluates a nested CASE whose branch is not taken, errors included.
         connection.execute("SET disabled_optimizers = 'expression_rewriter'")
+    close_doors(connection, paths, folders)
+
+
+def close_doors(connection: Any, paths: list[str], folders: list[str]) -> None:
+    """From here on only ``paths`` and what lies below ``folders`` can be opened, and no setting changed."""
+    connection.execute(f"SET allowed_paths = [{', '.join(quote(p) for p in paths)}]")
+    connection.execute(f"SET allowed_directories = [{', '.join(quote(f) for f in folders)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+
+
+def uses_python(sql: str) -> bool:
+    """Whether ``sql`` calls a function written in Python, which every connection of a DuckDB would share."""
+    return "py_json_sorted" in sql
 
 
 def _json_sorted(connection: Any) -> None:
@@ -87,12 +101,27 @@ def check_types(connection: Any, sql: str, expected: list[str]) -> None:
     found = [row[1] for row in connection.execute(f"DESCRIBE {sql}").fetchall()]
     for place, (got, wanted) in enumerate(zip(found, expected, strict=True)):
         if _normal(got) != _normal(wanted):
-            raise QueryError(
-                "GENERIC_INTERNAL_ERROR",
-                f"Column {place} came out as {got} instead of {wanted}; the local engine refuses to "
-                f"guess. Please report the query",
-            )
+            raise QueryError("GENERIC_INTERNAL_ERROR", _came_out(place, wanted, got))
 
 
 def _normal(text: str) -> str:
     return text.replace('"', "").replace(" ", "").upper()
+
+
+def types_hold(names: list[str], expected: list[str]) -> str:
+    """The check of :func:`check_types` as a condition inside the query, which costs no second planning.
+
+    DuckDB knows the types when it plans: the condition is gone by the time the query runs, or raises.
+    """
+    return " AND ".join(
+        f"CASE WHEN upper(replace(replace(typeof({name}), '\"', ''), ' ', '')) = {quote(_normal(wanted))} THEN true "
+        f"ELSE error({quote('@@GENERIC_INTERNAL_ERROR: ' + _came_out(place, wanted=wanted) + '@@')}) END"
+        for place, (name, wanted) in enumerate(zip(names, expected, strict=True))
+    )
+
+
+def _came_out(place: int, wanted: str, got: str = "something else") -> str:
+    return (
+        f"Column {place} came out as {got} instead of {wanted}; the local engine refuses to guess. "
+        "Please report the query"
+    )

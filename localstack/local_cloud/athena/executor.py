@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from local_cloud.athena.instances import Instances
 from local_cloud.errors import ServiceError
 
 CONCURRENCY = max(4, min(8, os.cpu_count() or 4))
@@ -43,7 +44,8 @@ class Job:
 
     ``lane``: the quota it counts for, ``DML`` or ``DDL``; ``writing``: it has begun to change S3 or the catalog;
     ``final``: what it writes now cannot be taken back, so that a stop comes too late;
-    ``abandoned``: it was settled as stopped while its thread was still on its way out; ``scanned``: bytes.
+    ``abandoned``: it was settled as stopped while its thread was still on its way out; ``scanned``: bytes;
+    ``settled``: its end is on disk.
     """
 
     def __init__(self, id_: str, lane: str) -> None:
@@ -55,6 +57,7 @@ class Job:
         self.final = False
         self.abandoned = False
         self.scanned = 0
+        self.settled = threading.Event()
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._connection: Any = None
@@ -114,6 +117,7 @@ class Executor:
         self.temp.mkdir(parents=True, exist_ok=True)
         self.memory_mb = max(LEAST_MEMORY_MB, int(total_memory_mb() * MEMORY_SHARE) // CONCURRENCY)
         self.threads = max(1, os.cpu_count() or 1)
+        self.instances = Instances(self.temp, self.memory_mb, self.threads, self.spill_mb)
         self.closed = False
         self._pools = {
             lane: ThreadPoolExecutor(size, thread_name_prefix=f"athena-{lane.lower()}")
@@ -153,6 +157,11 @@ class Executor:
         with self._lock:
             self._jobs.pop(job.id, None)
 
+    def active(self, id_: str) -> Job | None:
+        """The job of a query that is queued or running."""
+        with self._lock:
+            return self._jobs.get(id_)
+
     def submit(self, job: Job, run: Callable[[Job], None]) -> None:
         """Queues ``run``, which must settle the execution itself whatever happens."""
 
@@ -171,8 +180,7 @@ class Executor:
 
     def cancel(self, id_: str) -> Job | None:
         """Stops a query that is queued or running; a queued one is settled before this returns."""
-        with self._lock:
-            job = self._jobs.get(id_)
+        job = self.active(id_)
         if job is not None:
             job.cancel()
             if job.future is not None:
@@ -188,3 +196,4 @@ class Executor:
             job.cancel()
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
+        self.instances.close()

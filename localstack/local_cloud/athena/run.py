@@ -4,13 +4,13 @@
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from local_cloud.athena import connections, results
 from local_cloud.athena.catalog import Catalog
-from local_cloud.athena.compiled import Bound, bind, compile_query
+from local_cloud.athena.compiled import Bound, Compiled, bind, compile_query
 from local_cloud.athena.errors import QueryError, from_duckdb
 from local_cloud.athena.executor import Cancelled, Executor, Job
 from local_cloud.athena.outcome import Outcome
@@ -62,8 +62,10 @@ class Run:
         return self.cloud.client("s3")
 
     @contextmanager
-    def bound(self, sql: str) -> Iterator[Bound]:
+    def bound(self, sql: str, *, reading: bool = False) -> Iterator[Bound]:
         """A query bound to a connection that a stop interrupts; DuckDB's errors become Athena's.
+
+        ``reading``: its rows are only written below this run's folder, so that a kept DuckDB may run it.
 
         Raises:
             QueryError, Cancelled, BytesLimit.
@@ -74,32 +76,50 @@ class Run:
         compiled = compile_query(self.catalog, sql, self.database, self.parameters)
         self.job.check()
         self.folder.mkdir(parents=True, exist_ok=True)
-        connection = connections.connect(
-            self.folder / "spill", self.executor.memory_mb, self.executor.threads, self.executor.spill_mb()
-        )
         try:
-            self.job.attach(connection)
-            bound = bind(compiled, self.catalog, self.objects, connection)
-            self.bytes = self.job.scanned = bound.bytes
-            self.planning_ms = int((time.monotonic() - started) * 1000)
-            if self.cutoff is not None and bound.bytes > self.cutoff:
-                raise BytesLimit(bound.bytes)
-            yield bound
+            with ExitStack() as stack:
+                bound = self._bind(compiled, stack, kept=reading and compiled.only_parquet)
+                self.bytes = self.job.scanned = bound.bytes
+                self.planning_ms = int((time.monotonic() - started) * 1000)
+                if self.cutoff is not None and bound.bytes > self.cutoff:
+                    raise BytesLimit(bound.bytes)
+                yield bound
         except duckdb.Error as error:
             if self.job.cancelled:
                 raise Cancelled from error
             raise from_duckdb(error) from error
         finally:
-            self.job.detach()
-            connection.close()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _bind(self, compiled: Compiled, stack: ExitStack, *, kept: bool) -> Bound:
+        """``compiled`` on a connection that ``stack`` takes back."""
+        instances = self.executor.instances
+        connection = stack.enter_context(instances.lent(self.objects.root) if kept else self._own())
+        stack.callback(self.job.detach)
+        self.job.attach(connection)
+        bound = bind(compiled, self.catalog, self.objects, connection)
+        if kept and not bound.paths:  # a query over constants alone needs settings of its own
+            return self._bind(compiled, stack, kept=False)
+        bound.kept = kept
+        return bound
+
+    @contextmanager
+    def _own(self) -> Iterator[Any]:
+        """A DuckDB for this statement alone, its doors still open."""
+        connection = connections.connect(
+            self.folder / "spill", self.executor.memory_mb, self.executor.threads, self.executor.spill_mb()
+        )
+        try:
+            yield connection
+        finally:
+            connection.close()
 
     def query(self, sql: str) -> Outcome:
         """A SELECT: its rows as CSV at ``<output>.csv``."""
-        with self.bound(sql) as bound:
+        with self.bound(sql, reading=True) as bound:
             file = self.folder / "result.csv"
             shown = [results.rendered(f, "q") for f in bound.fields]
-            bound.lock(*shown, paths=[str(file)])
+            bound.lock(*shown, paths=[str(file)], describe=False)
             names = [str(f.name) for f in bound.fields]
             unique = len({n.lower() for n in names}) == len(names)
             columns = ", ".join(
@@ -107,7 +127,7 @@ class Run:
                 for i, (text, n) in enumerate(zip(shown, names, strict=True))
             )
             rows = bound.connection.execute(
-                f"COPY (SELECT {columns} FROM ({bound.sql}) AS q) TO {quote(str(file))} "
+                f"COPY (SELECT {columns} FROM ({bound.sql}) AS q WHERE {bound.types_hold('q')}) TO {quote(str(file))} "
                 f"(FORMAT csv, HEADER {str(unique).lower()}, FORCE_QUOTE *, NULLSTR '')"
             ).fetchone()[0]
             self.job.check()

@@ -1,6 +1,7 @@
 """Query executions: https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html"""
 
 import re
+import threading
 import uuid
 from datetime import timedelta
 
@@ -17,6 +18,10 @@ from local_cloud.errors import ServiceError
 
 TERMINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 MAX_QUERY_BYTES = 262_144
+ANSWER_WITHIN_SECONDS = 0.2
+"""What GetQueryExecution waits at most for a query that has not ended."""
+MAX_WAITING = 64
+"""So many requests wait at a time, each on a thread of the gateway's; further ones are answered at once."""
 _TIMES = (
     "QueryQueueTimeInMillis",
     "EngineExecutionTimeInMillis",
@@ -29,6 +34,8 @@ _TIMES = (
 
 class Executions(Running):
     """Start, follow and stop queries."""
+
+    _waiting: threading.Semaphore
 
     def start_query_execution(
         self,
@@ -190,7 +197,17 @@ class Executions(Running):
         return found
 
     def get_query_execution(self, *, QueryExecutionId: str) -> Shape:
-        """Raises: InvalidRequestException."""
+        """While the query runs, the answer waits a moment for its end: who polls learns of it at once, and asks less.
+
+        Raises:
+            ServiceError: InvalidRequestException.
+        """
+        job = self.executor.active(QueryExecutionId)
+        if job is not None and self._waiting.acquire(blocking=False):
+            try:
+                job.settled.wait(ANSWER_WITHIN_SECONDS)
+            finally:
+                self._waiting.release()
         return {"QueryExecution": _public(self.execution(QueryExecutionId))}
 
     def batch_get_query_execution(self, *, QueryExecutionIds: list[str]) -> Shape:

@@ -202,6 +202,8 @@ class Running(Metadata):
                         "ErrorMessage": failure.reason,
                     }
             self.state.put("execution", body["QueryExecutionId"], body, body["WorkGroup"])
+            if job is not None:
+                job.settled.set()
             return str(body["Status"]["State"])
 
     def abandon(self, job: Job) -> None:
@@ -215,6 +217,7 @@ class Running(Metadata):
                 body["Status"] |= _cancelled()
                 body["Statistics"] |= {"DataScannedInBytes": job.scanned}
                 self.state.put("execution", job.id, body, body["WorkGroup"])
+                job.settled.set()
 
 
 def _cancelled() -> Shape:
