@@ -10,8 +10,9 @@ from mlops_platform_tests.fixtures_project import demo_project
 
 __all__ = ["demo_project", "local_cloud", "provisioned"]
 
-# The longest first, so that no process is left with one of them at the end.
-SLOW = ("end_to_end", "browser", "sensors", "local_cloud")
+# The longest first, so that no process is left with one of them at the end; the browser's before those that
+# drop bad files on the demo's project.
+SLOW = ("browser", "end_to_end", "glue", "sensors", "local_cloud", "athena", "batch", "training")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -82,6 +82,8 @@ def test_leftovers_of_a_killed_instance_are_ended(tmp_path: Path) -> None:
     orphan = subprocess.Popen(["sleep", "600"], env=marked, start_new_session=True)
     other = subprocess.Popen(["sleep", "600"], env=os.environ | {processes.INSTANCE_VARIABLE: "elsewhere"})
     try:
+        while not Path(f"/proc/{orphan.pid}/environ").read_bytes():
+            time.sleep(0.01)  # the kernel shows a new program's environment a moment after it starts
         assert processes.end_leftovers(tmp_path) == [orphan.pid]
         assert orphan.wait(5) == -signal.SIGKILL
         assert other.poll() is None
