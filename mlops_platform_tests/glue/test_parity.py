@@ -5,17 +5,27 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from mlops_platform_tests.fixtures_cloud import RunningCloud
 from mlops_platform_tests.glue.conftest import BUCKET, Jobs
-from mlops_platform_tests.glue.parity import compare, table_script
+from mlops_platform_tests.glue.parity import compare, jdbc_script, table_script
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Both engines' answers; Apache Spark needs Java."""
+def found(tmp_path_factory: pytest.TempPathFactory, local_cloud: RunningCloud) -> dict[str, Any]:
+    """Both engines' answers; Apache Spark needs Java, and PostgreSQL's driver for what it reads of a database."""
     assert shutil.which("java"), "Apache Spark, which this engine is compared with, needs Java 17"
-    return compare.answers(tmp_path_factory.mktemp("parity"), "sail", "pyspark")
+    driver = jdbc_script.DRIVER
+    assert driver.exists(), f"{driver} is missing: apt-get install libpostgresql-jdbc-java"
+    password = (local_cloud.dir / "postgres" / "password").read_text().strip()
+    address = {"host": "127.0.0.1", "port": local_cloud.postgres_port, "dbname": "support"}
+    with psycopg.connect(**address, user="postgres", password=password) as postgres:  # type: ignore[arg-type]
+        postgres.execute(jdbc_script.CREATE)
+    url = f"jdbc:postgresql://127.0.0.1:{local_cloud.postgres_port}/support"
+    folder = tmp_path_factory.mktemp("parity")
+    return compare.answers(folder, "sail", "pyspark", login=(url, "postgres", password))
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +70,12 @@ def test_tables_are_written_as_by_spark(found: dict[str, Any], jobs: Jobs) -> No
     assert {key: ours[key] for key in theirs if ours[key] != theirs[key]} == {}, theirs
     sales = jobs.glue.get_table(DatabaseName="shop", Name="sales")["Table"]
     assert sales["StorageDescriptor"]["Location"].startswith(f"s3://{BUCKET}/shop/sales")
+
+
+def test_databases_are_read_as_by_spark(found: dict[str, Any]) -> None:
+    """Types, partitions' conditions, predicates, queries: against Apache Spark with PostgreSQL's own driver."""
+    ours, theirs = found["sail"]["jdbc"], found["pyspark"]["jdbc"]
+    assert {key: (ours[key], theirs[key]) for key in theirs if ours[key] != theirs[key]} == {}
+    assert all(theirs["fails"]), theirs["fails"]
+    assert len(theirs["types"][0]) > 40
+    assert len(theirs["conditions"]) == len(jdbc_script.SPLITS)

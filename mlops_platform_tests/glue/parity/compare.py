@@ -23,14 +23,18 @@ class Outcome:
     spark: Any
 
 
-def answers(folder: Path, *engines: str) -> dict[str, Any]:
-    """What the engines answer, each in a process of its own, one after the other."""
+def answers(folder: Path, *engines: str, login: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What the engines answer, each in a process of its own, one after the other.
+
+    Args:
+        login: the JDBC URL, user and password of a database with the tables of ``jdbc_script``.
+    """
     found = {}
     for engine in engines:
         target = folder / f"{engine}.json"
         work = folder / engine
         work.mkdir()
-        command = [sys.executable, str(Path(side.__file__)), engine, str(target), str(work)]
+        command = [sys.executable, str(Path(side.__file__)), engine, str(target), str(work), *login]
         done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, cwd=folder)
         if not target.exists():
             raise AssertionError(f"{engine} ended with {done.returncode}: {done.stderr[-3000:]}")

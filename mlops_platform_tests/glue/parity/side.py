@@ -79,7 +79,6 @@ def cases() -> Iterator[tuple[str, str]]:
 
 
 def _scripts() -> dict[str, Any]:
-    sys.path.insert(0, str(HERE.parents[2]))
     from mlops_platform_tests.glue.parity.scripts import SCRIPTS
 
     return SCRIPTS
@@ -111,7 +110,7 @@ def plain(value: Any) -> Any:
 
 def start(engine: str, folder: str) -> Any:
     """The session."""
-    sys.path.insert(0, str(RUNTIME))
+    sys.path[:0] = [str(RUNTIME), str(HERE.parents[2])]
     os.environ["TZ"] = "UTC"
     os.environ["PYTHONPATH"] = str(RUNTIME)  # of Spark's Python workers
     from local_glue import engine as engines
@@ -120,7 +119,14 @@ def start(engine: str, folder: str) -> Any:
     bookmark = {"option": "job-bookmark-disable", "state": None, "file": f"{folder}/bookmark.json"}
     run.configure({"engine": engine, "folder": folder, "account_id": "000000000000", "bookmark": bookmark})
 
-    engines.install(engine, {**CONF, "spark.sql.warehouse.dir": f"{folder}/warehouse"})
+    from mlops_platform_tests.glue.parity.jdbc_script import DRIVER
+
+    conf = {
+        **CONF,
+        "spark.sql.warehouse.dir": f"{folder}/warehouse",
+        "spark.driver.extraClassPath": str(DRIVER),
+    }
+    engines.install(engine, conf)
     from pyspark.sql import SparkSession
 
     return SparkSession.builder.getOrCreate()
@@ -170,8 +176,16 @@ def script(spark: Any, name: str, folder: Path) -> list[Any]:
         return [type(error).__name__, f"{key if found else ''} {str(error)[:300]}"]
 
 
-def main(engine: str, target: str, folder: str) -> None:
-    """Answer all cases."""
+def jdbc(spark: Any, engine: str, *login: str) -> dict[str, Any]:
+    """Reads of PostgreSQL, and the conditions they are split by."""
+    from mlops_platform_tests.glue.parity import jdbc_script
+
+    conditions = jdbc_script.conditions if engine == "pyspark" else jdbc_script.own_conditions
+    return {**jdbc_script.results(spark, *login), "conditions": conditions(spark, *login)}
+
+
+def main(engine: str, target: str, folder: str, *login: str) -> None:
+    """Answer all cases; ``login``: the JDBC URL, user and password of the database to read, if there is one."""
     spark = start(engine, folder)
     table = spark.createDataFrame(rows(), COLUMNS).coalesce(1)
     table.createOrReplaceTempView("parity")
@@ -190,10 +204,11 @@ def main(engine: str, target: str, folder: str) -> None:
 
         spark.sql("CREATE DATABASE shop")
         tables = table_script.results(spark, "shop")
-    Path(target).write_text(json.dumps({"cases": answers, "tables": tables}))
+    read = jdbc(spark, engine, *login) if login else {}
+    Path(target).write_text(json.dumps({"cases": answers, "tables": tables, "jdbc": read}))
     sys.stdout.flush()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:])

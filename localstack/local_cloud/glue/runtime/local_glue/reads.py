@@ -47,10 +47,12 @@ def install() -> None:
         predicates: list[str] | None = None,
         properties: dict[str, str] | None = None,
     ) -> Any:
-        given = {"url": url, "dbtable": table, **(properties or {})}
+        given = {**(properties or {}), "url": url, "dbtable": table}
         if column is not None:
-            given |= {"partitionColumn": column, "lowerBound": str(lowerBound), "upperBound": str(upperBound)}
-            given["numPartitions"] = str(numPartitions)
+            predicates = None  # as PySpark has it
+            bounds = {"lowerBound": lowerBound, "upperBound": upperBound, "numPartitions": numPartitions}
+            given |= {"partitionColumn": column}
+            given |= {name: str(value) for name, value in bounds.items() if value is not None}
         return jdbc.read(self._client, {**self._options, **given}, predicates)
 
     DataFrameReader.load = load
