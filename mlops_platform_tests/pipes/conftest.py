@@ -172,7 +172,7 @@ class Running:
 
 
 @pytest.fixture
-def world(cloud: RunningCloud, tmp_path: Path) -> Iterator[World]:
-    """A test's own."""
-    with dg.DagsterInstance.local_temp(str(tmp_path), NO_TELEMETRY) as instance:
+def world(cloud: RunningCloud) -> Iterator[World]:
+    """A test's own, its Dagster instance in memory."""
+    with dg.DagsterInstance.ephemeral() as instance:
         yield World(cloud, instance)

@@ -124,7 +124,6 @@ def test_three_hundred_children_are_heard(world: World) -> None:
         definition={"container": {"resourceRequirements": resources}},
         environment={"LOCAL_CLOUD_BATCH_WARM": WARM, "PYTHONPATH": f"{PAYLOAD}:{PAYLOAD.parents[2]}"},
         array_size=300,
-        extras={"failing": 0},
     )
     assert world.run(asset).success
     said = [line for line in world.lines() if "] child " in line]

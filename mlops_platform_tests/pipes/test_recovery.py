@@ -16,7 +16,7 @@ from dagster._core.storage.tags import RESUME_RETRY_TAG, ROOT_RUN_ID_TAG
 
 from mlops_platform.pipes import PipesBatchClient, build_batch_orphan_sensor, watcher
 from mlops_platform_tests.pipes import worker
-from mlops_platform_tests.pipes.conftest import BUCKET, QUEUE, World, eventually
+from mlops_platform_tests.pipes.conftest import BUCKET, NO_TELEMETRY, QUEUE, World, eventually
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -34,10 +34,11 @@ def start(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
         started.append(subprocess.Popen(command, env=dict(os.environ)))
         return started[-1]
 
-    yield run
-    for process in started:
-        process.kill()
-        process.wait()
+    with dg.DagsterInstance.local_temp(str(tmp_path), NO_TELEMETRY) as world.instance:
+        yield run
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def _failed_run(world: World) -> str:

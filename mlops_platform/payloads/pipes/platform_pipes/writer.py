@@ -28,6 +28,7 @@ from dagster_pipes import (
 from .array import array_index, attempt_number
 
 SECONDS_BETWEEN_UPLOADS = 2.0
+SECONDS_TO_FIRST_UPLOAD = 0.5  # short jobs, of which arrays have thousands, end with one object
 SECONDS_TO_FLUSH = 10.0  # of the 30 that Batch gives a job to end
 CAPABILITY = "platform_pipes"
 
@@ -37,7 +38,7 @@ class BatchMessageWriter(PipesMessageWriter["_Channel"]):
 
     Args:
         client: of S3.
-        interval: seconds between two uploads; the first message and the last go at once.
+        interval: seconds between two uploads; the first comes after half a second at most, the last at the end.
     """
 
     def __init__(self, client: Any, *, interval: float = SECONDS_BETWEEN_UPLOADS) -> None:
@@ -79,7 +80,8 @@ class _Channel(PipesMessageWriterChannel):
     def __init__(self, client: Any, bucket: str, prefix: str, interval: float) -> None:
         self._client, self._bucket, self._prefix, self._interval = client, bucket, prefix, interval
         self._queue: SimpleQueue[str | _Flush] = SimpleQueue()
-        self._number, self._lines, self._pending, self._due = 1, list[str](), b"", 0.0
+        self._number, self._lines, self._pending = 1, list[str](), b""
+        self._due = time.monotonic() + min(SECONDS_TO_FIRST_UPLOAD, interval)
         self._error: Exception | None = None
         self.pid = os.getpid()
 
