@@ -79,8 +79,8 @@ def prepare(cloud: Cloud, job: Shape, run: Shape, bookmark: str | None) -> Launc
     }
     (folder / "run.json").write_text(json.dumps(spec, indent=1))
     search_path = [str(RUNTIME), *_search_path(modules), str(folder)]
-    environment = _environment(cloud, job, folder) | {"PYTHONPATH": os.pathsep.join(search_path)}
-    return Launch([sys.executable, "-m", "local_glue", str(folder / "run.json")], environment, folder)
+    settings = environment(cloud, job["GlueVersion"], folder) | {"PYTHONPATH": os.pathsep.join(search_path)}
+    return Launch([sys.executable, "-m", "local_glue", str(folder / "run.json")], settings, folder)
 
 
 def _java() -> bool:
@@ -109,7 +109,8 @@ def arguments_vector(job: Shape, run: Shape, arguments: Shape) -> list[str]:
     return vector
 
 
-def _environment(cloud: Cloud, job: Shape, folder: Path) -> dict[str, str]:
+def environment(cloud: Cloud, version: str, folder: Path) -> dict[str, str]:
+    """The environment of a job's processes."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return inherited | {
         "AWS_ENDPOINT_URL": cloud.endpoint_url,
@@ -121,7 +122,7 @@ def _environment(cloud: Cloud, job: Shape, folder: Path) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "GLUE_VERSION": job["GlueVersion"],
+        "GLUE_VERSION": version,
         "GLUE_PYTHON_VERSION": "3",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -15,6 +15,7 @@ from typing import Any
 from local_cloud import processes
 from local_cloud.cloud import Cloud
 from local_cloud.glue.clock import Start
+from local_cloud.glue.commits import Commits
 from local_cloud.glue.launch import LaunchError, prepare, run_folder
 from local_cloud.glue.logs import LogStream, ship_all
 from local_cloud.glue.store import Store, dumps, loads, now
@@ -55,6 +56,7 @@ class Supervisor:
         self._lock = threading.Lock()
         self._live: dict[str, _Watch] = {}
         self._closing = False
+        self.commits = Commits(cloud)
         # More Spark engines at once than cores would only slow each other; further runs wait in STARTING.
         slots = int(os.environ.get("LOCAL_CLOUD_GLUE_SLOTS", "0")) or max(2, os.cpu_count() or 2)
         self._slots = threading.BoundedSemaphore(slots)
@@ -96,6 +98,7 @@ class Supervisor:
             with self._store.write():
                 ended = self._update(run_id, CompletedOn=now(), **final)
                 starts += self._finished(None, ended, retry=False)
+        self.commits.recover(lambda: self._closing)
         _forget_old(self._cloud.state_dir / "glue" / "runs")
         return starts
 
@@ -119,6 +122,7 @@ class Supervisor:
         starts: list[Start] = []
         try:
             if final is not None:
+                self.commits.finish(run_folder(self._cloud, run["Id"]), lambda: self._closing)
                 self._take_bookmark(run)
                 with self._store.write():
                     run = self._update(run["Id"], CompletedOn=now(), **final)
@@ -136,6 +140,8 @@ class Supervisor:
         try:
             if watch.stopping or self._closing:
                 return {"JobRunState": "STOPPED"} if watch.stopping else None
+            if not self.commits.wait(lambda: self._closing):
+                return None
             launch = prepare(self._cloud, job, run, self._bookmark(job["Name"]))
             return self._run(launch, run, watch)
         except LaunchError as error:

@@ -126,6 +126,8 @@ class Running(Metadata):
         try:
             while not self._recovered.wait(RETRY_SECONDS):
                 job.check()
+            while not self.cloud.engines["glue"].supervisor.commits.settled.wait(RETRY_SECONDS):
+                job.check()  # what a killed Spark job began is being finished
             job.check()
             self._progress(job, body)
             outcome = dispatch(run, body["_handler"], body["_sql"])

@@ -16,11 +16,16 @@ def bookmark() -> dict[str, Any]:
     return _spec["bookmark"]
 
 
+def folder() -> Path:
+    """This run's own folder."""
+    return Path(_spec["folder"])
+
+
 def scratch(name: str) -> Path:
     """A folder of this run for intermediate files; it is removed with the run."""
-    folder = Path(_spec["folder"]) / "scratch" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    made = folder() / "scratch" / name
+    made.mkdir(parents=True, exist_ok=True)
+    return made
 
 
 def account_id() -> str:

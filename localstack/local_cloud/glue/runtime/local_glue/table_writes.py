@@ -97,16 +97,18 @@ def replace(
         raise UnsupportedError(f"Tables of the format {source} are not supported by the local Spark engine.")
     if old is not None:
         tables.refuse_overwriting_source(frame, old)
-    written = tables.Written(frame, location, source, lowered)
-    if old is not None:
-        tables.drop(old, files=False)
-    table = tables.create(f"{database}.{table_name}", list(types.items()), keys, source, path)
-    written.register(table, {}, None, {})
-    written.remove_old("static" if old is not None else None, {})
+    body = tables.definition(table_name, list(types.items()), keys, source, path, location)
+    name_of = {"DatabaseName": database}
+    with tables.Written(frame, location, source, lowered) as written:
+        calls: list[tuple[str, dict[str, Any]]] = [("create_table", {**name_of, "TableInput": body})]
+        if old is not None:
+            calls.insert(0, ("delete_table", {**name_of, "Name": old["Name"]}))
+        calls += written.partition_calls({**body, **name_of}, {}, None, {})
+        written.commit(calls, written.replaced("static" if old is not None else None, {}))
     if old is not None and old["StorageDescriptor"]["Location"].rstrip("/") != location.rstrip("/"):
         managed = old.get("TableType") == "MANAGED_TABLE"
         where = old["StorageDescriptor"]["Location"]
-        if managed and s3.is_s3(where):
+        if managed and s3.is_s3(where):  # no longer any table's
             s3.delete(s3.split(where)[0], [entry["Key"] for entry in s3.objects(where)])
 
 

@@ -1,11 +1,11 @@
 """Writing tables of the Data Catalog: ``saveAsTable``, ``insertInto``, ``INSERT`` and ``CREATE TABLE``.
 
-New files come first, the catalog second, old files go last.
+New files are staged; then one commit puts them in place, changes the catalog and deletes old files (``commits``).
 """
 
 from typing import Any
 
-from local_glue import catalog, folders, s3, store
+from local_glue import catalog, commits, folders, s3, store
 from local_glue.run import UnsupportedError
 
 _HIVE = "org.apache.hadoop.hive.ql.io"
@@ -62,34 +62,26 @@ def find(database: str, table: str) -> dict[str, Any] | None:
         return None
 
 
-def create(
-    name: str,
-    columns: list[tuple[str, str]],
-    keys: list[str],
-    source: str,
-    path: str | None,
-    *,
-    hive: bool = False,
+def definition(
+    table: str, columns: list[tuple[str, str]], keys: list[str], source: str, path: str | None, location: str
 ) -> dict[str, Any]:
-    """Register a table, as Spark registers a data source table on Glue; without a path under the database's.
+    """A ``TableInput`` as Spark registers a data source table on Glue; ``path``: the location that the script gave.
 
     Raises:
-        UnsupportedError: a format, or a database without location.
+        UnsupportedError: a format.
     """
-    database, table = names(name)
     if source not in STORAGE:
         raise UnsupportedError(
             f"Tables of the format {source} are not supported by the local Spark engine: {', '.join(STORAGE)}."
         )
-    location = path or default_location(database, table)
     types = {column.lower(): kind for column, kind in columns}
     lowered = [key.lower() for key in keys]
-    body = {
+    return {
         "Name": table,
         "TableType": "EXTERNAL_TABLE" if path else "MANAGED_TABLE",
         "Parameters": {
             "classification": source,
-            **({} if hive else {"spark.sql.sources.provider": source}),
+            "spark.sql.sources.provider": source,
             "spark.sql.create.version": "3.5.4",
             **({"EXTERNAL": "TRUE"} if path else {}),
             **({"spark.sql.partitionProvider": "catalog"} if keys else {}),
@@ -101,10 +93,27 @@ def create(
             location.rstrip("/") + "/",
         ),
     }
+
+
+def create(
+    name: str,
+    columns: list[tuple[str, str]],
+    keys: list[str],
+    source: str,
+    path: str | None,
+    *,
+    hive: bool = False,
+) -> None:
+    """Register an empty table; without a path under its database's location, with ``hive`` as a Hive table.
+
+    Raises:
+        UnsupportedError: a format, or a database without location.
+    """
+    database, table = names(name)
+    body = definition(table, columns, keys, source, path, path or default_location(database, table))
+    if hive:
+        del body["Parameters"]["spark.sql.sources.provider"]
     catalog.glue().create_table(DatabaseName=database, TableInput=body)
-    found = find(database, table)
-    assert found is not None  # noqa: S101
-    return found
 
 
 def default_location(database: str, table: str) -> str:
@@ -152,8 +161,9 @@ def insert(
     if overwrite == "static":
         refuse_overwriting_source(frame, table)
     written = Written(frame, table["StorageDescriptor"]["Location"], catalog.file_format(table), keys)
-    written.register(table, _partitions(table) if keys else {}, overwrite, spec or {})
-    written.remove_old(overwrite, spec or {})
+    with written:
+        calls = written.partition_calls(table, _partitions(table) if keys else {}, overwrite, spec or {})
+        written.commit(calls, written.replaced(overwrite, spec or {}))
 
 
 def refuse_overwriting_source(frame: Any, table: dict[str, Any]) -> None:
@@ -171,18 +181,43 @@ def refuse_overwriting_source(frame: Any, table: dict[str, Any]) -> None:
 
 
 class Written:
-    """Rows in files under a location, beside what was there before."""
+    """Rows in staged files, to be committed into a location beside what is there. In a ``with`` block an error
+    discards them."""
 
     def __init__(self, frame: Any, location: str, source: str, keys: list[str]) -> None:
         if not s3.is_s3(location):
             raise UnsupportedError(f"The local Spark engine writes tables in S3 only, not in {location}.")
         self._keys = keys
         self._bucket, self._prefix = s3.split(location.rstrip("/") + "/")
-        self._before = folders.listing(location)
+        self._commit = commits.Commit(self._bucket)
         writer = frame.write.mode("append").format(source)
-        writer.partitionBy(*keys).save(location) if keys else writer.save(location)
-        new = folders.listing(location) - self._before
-        self._touched = {self._folder(key) for key in new} if keys else {""}
+        try:
+            (writer.partitionBy(*keys) if keys else writer).save(self._commit.staging)
+        except BaseException:
+            self._commit.discard()
+            raise
+        self._staged = folders.listing(self._commit.staging)
+        self._before = folders.listing(location)
+        self._touched = {self._folder(self._target(key)) for key in self._staged} if keys else {""}
+
+    def __enter__(self) -> "Written":
+        return self
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is not None and issubclass(
+            kind, Exception
+        ):  # whoever ends the process leaves it to be finished
+            self._commit.discard()
+
+    def commit(self, calls: list[tuple[str, dict[str, Any]]], deletes: list[str]) -> None:
+        """Put the files in place, change the catalog, delete the objects ``deletes``."""
+        copies = [(key, self._target(key)) for key in sorted(self._staged)]
+        kept = {target for _, target in copies}
+        gone = [key for key in deletes if key not in kept]
+        self._commit.run(commits.Change(self._bucket, copies, calls, gone))
+
+    def _target(self, key: str) -> str:
+        return self._prefix + key.removeprefix(self._commit.prefix)
 
     def _folder(self, key: str) -> str:
         return key[len(self._prefix) :].rpartition("/")[0]
@@ -195,28 +230,25 @@ class Written:
             dict(zip(self._keys, values, strict=False)).get(key) == value for key, value in spec.items()
         )
 
-    def remove_old(self, overwrite: str | None, spec: dict[str, str]) -> None:
-        """Delete the files that were replaced."""
-        old: list[str] = []
+    def replaced(self, overwrite: str | None, spec: dict[str, str]) -> list[str]:
+        """The objects that the new rows replace."""
         if overwrite == "static":
-            old = [k for k in self._before if not spec or self._in_spec(self._values(self._folder(k)), spec)]
-        elif overwrite == "dynamic":
-            old = [k for k in self._before if self._folder(k) in self._touched]
-        s3.delete(self._bucket, sorted(old))
+            return [k for k in self._before if not spec or self._in_spec(self._values(self._folder(k)), spec)]
+        return [k for k in self._before if overwrite == "dynamic" and self._folder(k) in self._touched]
 
-    def register(
+    def partition_calls(
         self,
         table: dict[str, Any],
         known: dict[tuple[str, ...], str],
         overwrite: str | None,
         spec: dict[str, str],
-    ) -> None:
-        """Bring the catalog's partitions to what the files say."""
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """The calls that bring the catalog's partitions to what the files say."""
         if not self._keys:
-            return
-        glue, name = catalog.glue(), {"DatabaseName": table["DatabaseName"], "TableName": table["Name"]}
+            return []
+        name = {"DatabaseName": table["DatabaseName"], "TableName": table["Name"]}
         values = {folder: self._values(folder) for folder in self._touched}
-        fresh, moved = [], []
+        fresh, calls = [], []
         for folder, one in sorted(values.items()):
             location = f"s3://{self._bucket}/{self._prefix}{folder}/"
             entry = {"Values": list(one), "StorageDescriptor": {**_own_storage(table), "Location": location}}
@@ -228,20 +260,18 @@ class Written:
                         f"Partition {one} of {full_name(table)} lies in {known[one]}, not in the table's folder: the "
                         "local Spark engine does not append to it."
                     )
-                moved.append(entry)
+                moved = {"PartitionValueList": entry["Values"], "PartitionInput": entry}
+                calls.append(("update_partition", {**name, **moved}))
         for start in range(0, len(fresh), 100):
-            answer = glue.batch_create_partition(**name, PartitionInputList=fresh[start : start + 100])
-            if answer["Errors"]:
-                failed = answer["Errors"][0]
-                raise RuntimeError(f"Partition {failed['PartitionValues']}: {failed['ErrorDetail']}")
-        for entry in moved:
-            glue.update_partition(**name, PartitionValueList=entry["Values"], PartitionInput=entry)
-        if overwrite != "static":
-            return
-        gone = [list(one) for one in known if one not in set(values.values()) and self._in_spec(one, spec)]
-        for start in range(0, len(gone), 25):
-            batch = [{"Values": one} for one in gone[start : start + 25]]
-            glue.batch_delete_partition(**name, PartitionsToDelete=batch)
+            batch = {"PartitionInputList": fresh[start : start + 100]}
+            calls.append(("batch_create_partition", {**name, **batch}))
+        if overwrite == "static":
+            gone = [{"Values": list(v)} for v in known if v not in values.values() and self._in_spec(v, spec)]
+            for start in range(0, len(gone), 25):
+                calls.append(
+                    ("batch_delete_partition", {**name, "PartitionsToDelete": gone[start : start + 25]})
+                )
+        return calls
 
 
 def _partitions(table: dict[str, Any]) -> dict[tuple[str, ...], str]:

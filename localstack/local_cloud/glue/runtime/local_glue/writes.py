@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from local_glue import folders, s3, texts
+from local_glue import commits, folders, s3, texts
 from local_glue.folders import HIVE_NULL
 from local_glue.run import UnsupportedError, scratch
 
@@ -111,7 +111,7 @@ def _session() -> Any:
 
 
 def _overwrite_partitions(writer: Any, path: str, send: Any) -> None:
-    """Replace only the partitions that the new rows lie in: new files first, then the old ones go.
+    """Replace only the partitions that the new rows lie in: as one commit.
 
     The engine knows "overwrite" as "empty the table first", whatever ``partitionOverwriteMode`` says.
     """
@@ -122,12 +122,21 @@ def _overwrite_partitions(writer: Any, path: str, send: Any) -> None:
     write = writer._write
     bucket, key = s3.split(path)
     prefix = key.rstrip("/") + "/"
-    before = folders.listing(path)
+    commit = commits.Commit(bucket)
     write.mode = "append"
-    send(writer, path)
-    new = folders.rename(path, folders.listing(path) - before)
+    try:
+        send(writer, commit.staging)
+        staged = folders.listing(commit.staging)
+    except BaseException:
+        commit.discard()
+        raise
+    copies = [
+        (one, folders.renamed(prefix + one.removeprefix(commit.prefix), prefix)) for one in sorted(staged)
+    ]
+    new = {target for _, target in copies}
     touched = {_folder(one) for one in new}
-    s3.delete(bucket, sorted(old for old in before if _folder(old) in touched and old.startswith(prefix)))
+    old = [one for one in folders.listing(path) if _folder(one) in touched and one.startswith(prefix)]
+    commit.run(commits.Change(bucket, copies, [], [one for one in old if one not in new]))
 
 
 def _as_text(writer: Any, source: str, options: dict[str, Any]) -> None:
