@@ -1,13 +1,12 @@
 """One call of ``PipesBatchClient.run``: a job from its submission (or adoption) to its end."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import dagster as dg
-from dagster import PipesClientCompletedInvocation, PipesMessageHandler
+from dagster import PipesClientCompletedInvocation
 from dagster_pipes import (
     DAGSTER_PIPES_CONTEXT_ENV_VAR,
     DAGSTER_PIPES_MESSAGES_ENV_VAR,
@@ -24,21 +23,9 @@ from mlops_platform.pipes.log_messages import LogMessages
 from mlops_platform.pipes.request import JobRequest
 from mlops_platform.pipes.s3_context import S3ContextInjector
 from mlops_platform.pipes.s3_messages import S3Messages
+from mlops_platform.pipes.sources import Both, Messages, SessionReader
 from mlops_platform.pipes.waiting import Waiting
 from mlops_platform.pipes.watcher import ENDED, Clients, Job, Watch, watcher
-
-SHOWN_SUCCESSES = 100
-
-
-class Messages(Protocol):
-    """Where messages come from."""
-
-    @property
-    def pause(self) -> float:
-        """Seconds until the next look is due."""
-
-    def read(self, job: Job | None, *, last: bool = False) -> int:
-        """Deliver what is new. ``last``: the job is over."""
 
 
 @dataclass(frozen=True)
@@ -59,28 +46,6 @@ class Settings:
     child_retries: int
     runnable_timeout: float | None
     show_log: Callable[[str], None] | None
-
-
-class _Reader(dg.PipesMessageReader):
-    """Ties the step's own reading to Dagster's session: no thread, no parameters but those of the round."""
-
-    def __init__(self, live: Live, where: str) -> None:
-        self._live, self._where = live, where
-
-    @contextmanager
-    def read_messages(self, handler: PipesMessageHandler) -> Iterator[PipesParams]:
-        """The session is open."""
-        self._live.start(handler)
-        yield {}
-
-    @property
-    def expected_writer_count(self) -> int:
-        """One: ``Live`` passes one ``closed`` on, for all attempts and children."""
-        return 1
-
-    def no_messages_debug_text(self) -> str:
-        """Where messages were looked for."""
-        return f"Messages were looked for in {self._where}."
 
 
 class BatchRun:
@@ -106,7 +71,7 @@ class BatchRun:
         with dg.open_pipes_session(
             context=self._context,
             context_injector=self._injector(adopted=job is not None),
-            message_reader=_Reader(self._live, self._where),
+            message_reader=SessionReader(self._live, self._where),
             extras={
                 **extras,
                 **({"array_keys": list(self._settings.array_keys)} if self._settings.array_keys else {}),
@@ -311,7 +276,7 @@ class BatchRun:
             self._context.log.warning,
             adopted=adopted,
         )
-        return _Both(stored, LogMessages(self._clients, None, show)) if show else stored
+        return Both(stored, LogMessages(self._clients, None, show)) if show else stored
 
     def _injector(self, *, adopted: bool) -> dg.PipesContextInjector:
         if self._settings.through_log:
@@ -320,22 +285,6 @@ class BatchRun:
 
     def _url(self, job_id: str) -> str | None:
         return report.console_url(self._clients("batch"), job_id)
-
-
-class _Both:
-    """Messages through S3, and the log's lines beside them."""
-
-    def __init__(self, first: Messages, second: Messages) -> None:
-        self._parts = (first, second)
-
-    @property
-    def pause(self) -> float:
-        """Seconds until one of both is due."""
-        return min(part.pause for part in self._parts)
-
-    def read(self, job: Job | None, *, last: bool = False) -> int:
-        """Read those that are due."""
-        return sum(part.read(job, last=last) for part in self._parts if last or part.pause <= 0)
 
 
 def new_base(prefix: str, context: adoption.Context) -> str:

@@ -18,6 +18,7 @@ ENDED = frozenset({"SUCCEEDED", "FAILED"})
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 10.0, 1.3
 SECONDS_PER_CALL = 0.2  # calls of one process are this far apart at least
 UNREACHABLE_SECONDS = 900.0
+_REFUSED = frozenset({"AccessDeniedException", "AccessDenied", "UnrecognizedClientException"})
 MISSING_LOOKS = 20  # a job just submitted may not be seen yet
 
 Job = dict[str, Any]
@@ -50,7 +51,7 @@ class Watch:
         """The job, if it changed since the last call or does so within ``seconds``; else None.
 
         Raises:
-            BatchUnreachableError: Batch has not answered for a quarter of an hour.
+            BatchUnreachableError: Batch has not answered for a quarter of an hour, or refuses to.
             JobGoneError: Batch answers, but does not know the job.
         """
         with self._changed:
@@ -78,8 +79,7 @@ class Watcher:
     """Watches jobs through one Batch client. Its thread lives as long as there is something to watch.
 
     Args:
-        clients: service name to boto3 client, asked for before each round: it may start what it speaks to again.
-        sleep: waits so many seconds, or until the event it is given is set.
+        clients: service name to boto3 client, asked for before each call: it may start what it speaks to again.
     """
 
     def __init__(self, clients: Clients) -> None:
@@ -147,9 +147,10 @@ class Watcher:
 
     def _unanswered(self, watches: list[Watch], error: Exception) -> bool:
         away = time.monotonic() - self._answered
-        if away > UNREACHABLE_SECONDS:
+        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        if away > UNREACHABLE_SECONDS or code in _REFUSED:
             for watch in watches:
-                gone = BatchUnreachableError(f"AWS Batch has not answered for {away:.0f} s: {error}")
+                gone = BatchUnreachableError(f"AWS Batch has not described jobs for {away:.0f} s: {error}")
                 gone.__cause__ = error
                 watch.put(None, gone)
         return False
