@@ -13,6 +13,7 @@ from local_cloud.athena.scans import Planner
 from local_cloud.athena.trino.query import Queries
 from local_cloud.athena.trino.relations import PATH, Scan
 from local_cloud.athena.trino.scope import Field
+from local_cloud.athena.trino.shared import hoisted
 from local_cloud.athena.trino.syntax import parse
 from local_cloud.athena.trino.typed import identifier
 from local_cloud.athena.trino.types import duck
@@ -20,12 +21,16 @@ from local_cloud.athena.trino.types import duck
 
 @dataclass
 class Compiled:
-    """DuckDB text whose scans are placeholders, the output fields and the scans with what they must read."""
+    """DuckDB text whose scans are placeholders, the output fields and the scans with what they must read.
+
+    ``shared``: the texts of WITH queries read more than once, one a reference.
+    """
 
     text: str
     fields: list[Field]
     scans: list[Scan]
     needed: dict[int, set[str]] = field(default_factory=dict)
+    shared: list[list[str]] = field(default_factory=list)
 
     @property
     def only_parquet(self) -> bool:
@@ -55,7 +60,7 @@ def compile_query(catalog: Catalog, sql: str, database: str, parameters: list[st
     for scan in used:
         names = [c.name for c in (*scan.table.columns, *scan.table.partition_keys)]
         scan.columns = {n for n in names if f"{scan.relation}.{identifier(n)}" in text}
-    return Compiled(text, fields, used, needed)
+    return Compiled(text, fields, used, needed, queries.shared.groups)
 
 
 def _fill(tree: exp.Expr, parameters: list[str]) -> None:
@@ -137,13 +142,15 @@ def bind(compiled: Compiled, catalog: Catalog, objects: Any, connection: Any) ->
     """Plans every scan and puts its text in place."""
     planner = Planner(catalog, objects, connection)
     text, total, paths = compiled.text, 0, set()
+    shared = compiled.shared
     for scan in compiled.scans:
         uses_path = f"{scan.relation}.{identifier(PATH)}" in compiled.text
         plan = planner.plan(scan, compiled.needed.get(scan.number, set()), uses_path=uses_path)
         text = text.replace(scan.placeholder, plan.sql)
+        shared = [[t.replace(scan.placeholder, plan.sql) for t in group] for group in shared]
         total += plan.bytes
         paths |= {f.path for f in plan.files}
-    return Bound(connection, text, compiled.fields, total, sorted(paths))
+    return Bound(connection, hoisted(text, shared), compiled.fields, total, sorted(paths))
 
 
 __all__ = ["Bound", "Compiled", "Path", "bind", "compile_query"]

@@ -15,6 +15,7 @@ from local_cloud.athena.trino.joins import PATH, Compiled, Cte, Joins, Scan
 from local_cloud.athena.trino.predicates import only
 from local_cloud.athena.trino.recursion import MAX_DEPTH, base_and_step, unrolled
 from local_cloud.athena.trino.scope import Field, Needs, Scope
+from local_cloud.athena.trino.shared import Shared
 from local_cloud.athena.trino.syntax import parse, position
 from local_cloud.athena.trino.typed import Typed, identifier
 from local_cloud.athena.trino.types import VARCHAR, Type, common
@@ -27,6 +28,7 @@ class Relations(Joins):
         self.catalog, self.sql, self.database = catalog, sql, database
         self.needs = Needs()
         self.scans: list[Scan] = []
+        self.shared = Shared()
         self.ctes: dict[str, Cte] = {}
         self.names = 0
         self.depth = 0
@@ -160,6 +162,8 @@ class Relations(Joins):
             text, fields = self._recursion(name, cte, *parts) if parts else self.query(cte.query, cte.parent)
         finally:
             self.ctes = kept
+        if parts is None and cte.parent is None:
+            self.shared.add(cte.query, text)
         if cte.columns:
             if len(cte.columns) != len(fields):
                 raise syntax(
