@@ -42,15 +42,45 @@ class State:
         )
         self._db.execute("CREATE INDEX IF NOT EXISTS records_tag ON records (kind, tag, seq)")
 
-    def put(self, kind: str, id_: str, body: Shape, tag: str = "") -> None:
-        """Inserts or replaces; a replaced record keeps its place."""
+    def put(self, kind: str, id_: str, body: Shape, tag: str = "", *, flush: bool = True) -> None:
+        """Inserts or replaces; a replaced record keeps its place.
+
+        ``flush``: False where a power cut may lose it; ``kill -9`` does not.
+        """
         text = json.dumps(body, default=_encode, separators=(",", ":"))
         with self._lock:
-            self._db.execute(
-                "INSERT INTO records (kind, id, tag, body) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body, tag = excluded.tag",
-                (kind, id_, tag, text),
-            )
+            if not flush:
+                self._db.execute("PRAGMA synchronous=NORMAL")
+            try:
+                self._put(kind, id_, tag, text)
+            finally:
+                if not flush:
+                    self._db.execute("PRAGMA synchronous=FULL")
+
+    def _put(self, kind: str, id_: str, tag: str, text: str) -> None:
+        self._db.execute(
+            "INSERT INTO records (kind, id, tag, body) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body, tag = excluded.tag",
+            (kind, id_, tag, text),
+        )
+
+    def put_once(self, kind: str, id_: str, body: Shape, tag: str, token: str, note: Shape) -> bool:
+        """Inserts a record together with the note that ``token`` made it; neither, where there is such a note."""
+        texts = [json.dumps(shape, default=_encode, separators=(",", ":")) for shape in (body, note)]
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                new = self._db.execute(
+                    "INSERT OR IGNORE INTO records (kind, id, tag, body) VALUES (?, ?, '', ?)",
+                    (f"{kind}-token", token, texts[1]),
+                )
+                if new.rowcount == 1:
+                    self._put(kind, id_, tag, texts[0])
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            return new.rowcount == 1
 
     def add(self, kind: str, id_: str, body: Shape, tag: str = "") -> bool:
         """Inserts; False where the id exists."""

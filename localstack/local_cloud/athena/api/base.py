@@ -85,13 +85,9 @@ class Base:
         if token is None:
             self.state.put(kind, id_, body, tag)
             return id_
-        if self.state.get(f"{kind}-token", token) is None:
-            self.state.put(
-                kind, id_, body, tag
-            )  # first: a crash in between leaves no token without its record
-            if self.state.add(f"{kind}-token", token, {"id": id_, "request": request, "time": now()}):
-                return id_
-            self.state.delete(kind, id_)
+        note = {"id": id_, "request": request, "time": now()}
+        if self.state.put_once(kind, id_, body, tag, token, note):
+            return id_
         earlier = self.state.get(f"{kind}-token", token) or {}
         if earlier["request"] != request:
             raise invalid("Idempotent parameters do not match")

@@ -164,7 +164,8 @@ class Running(Metadata):
             if job.abandoned:
                 raise Cancelled
             body["Status"]["State"] = "RUNNING"
-            self.state.put("execution", body["QueryExecutionId"], body, body["WorkGroup"])
+            # QUEUED and RUNNING come to the same after a power cut
+            self.state.put("execution", body["QueryExecutionId"], body, body["WorkGroup"], flush=False)
 
     def _keep(self, body: Shape, outcome: Any, run: Any) -> None:
         """Writes a text result and notes what GetQueryResults needs."""

@@ -1,5 +1,7 @@
 """Operators: arithmetic with Trino's result types, comparisons, concatenation, subscripts."""
 
+from dataclasses import replace
+
 from local_cloud.athena.errors import QueryError, syntax
 from local_cloud.athena.trino.casts import cast, coerce, folded
 from local_cloud.athena.trino.typed import Typed, null, once, slots
@@ -111,7 +113,8 @@ def decimal_arithmetic(operator: str, a: Typed, b: Typed) -> Typed:
     x, y = cast(a, as_decimal(a.type)), cast(b, as_decimal(b.type))
     kind = decimal_result(operator, x.type, y.type)
     if operator == "*":
-        return once([x, y], f"CAST(({{0}} * {{1}}) AS {duck(kind)})", kind)
+        product = once([x, y], "({0} * {1})", kind)
+        return replace(product, sql=f"CAST({product.sql} AS {duck(kind)})", narrow=product.sql)
     if operator in "+-":
         # One digit more than either side has holds the result, unless 38 are used up.
         wide = [cast(v, kind) for v in (x, y)]

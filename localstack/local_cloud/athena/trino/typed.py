@@ -13,12 +13,14 @@ class Typed:
     """DuckDB text ``sql`` of Trino type ``type``.
 
     ``volatile``: two evaluations may differ. ``literal``: the Python value where the expression is a constant.
+    ``narrow``: text of the same value in a smaller DuckDB type, for who need not have ``type`` itself.
     """
 
     sql: str
     type: Type
     volatile: bool = False
     literal: Any = NO_LITERAL
+    narrow: str = ""
 
     @property
     def constant(self) -> bool:
@@ -26,7 +28,7 @@ class Typed:
 
     def with_sql(self, sql: str, type_: Type | None = None) -> "Typed":
         """The same expression inside other text: no longer a constant."""
-        return replace(self, sql=sql, type=type_ or self.type, literal=NO_LITERAL)
+        return replace(self, sql=sql, type=type_ or self.type, literal=NO_LITERAL, narrow="")
 
 
 def quote(text: str) -> str:
