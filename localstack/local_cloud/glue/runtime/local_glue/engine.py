@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 
 _SAIL = {
@@ -16,6 +17,7 @@ def install(engine: str, conf: dict[str, str]) -> None:
     if engine == "pyspark":
         os.environ["PYSPARK_SUBMIT_ARGS"] = _submit_arguments(conf)
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        os.environ["PYSPARK_PYTHON"] = sys.executable  # else Spark's workers are the first python3 on PATH
         from local_glue import staging
 
         staging.install()
