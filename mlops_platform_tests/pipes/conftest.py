@@ -105,9 +105,9 @@ class World:
             retry_policy=retry_policy,
             backfill_policy=dg.BackfillPolicy.single_run() if partitions else None,
         )
-        def made(context: dg.AssetExecutionContext) -> Any:
+        def made(context: dg.AssetExecutionContext, batch: PipesBatchClient) -> Any:
             keys = {"array_keys": context.partition_keys} if partitions else {}
-            return self.pipes.run(
+            return batch.run(
                 context=context, job_definition=name, job_queue=QUEUE, **keys, **arguments
             ).get_materialize_result()
 
@@ -115,7 +115,10 @@ class World:
 
     def run(self, asset: Any, **arguments: Any) -> dg.ExecuteInProcessResult:
         """The step, to its end."""
-        return dg.materialize([asset], instance=self.instance, raise_on_error=False, **arguments)
+        resources = {"batch": self.pipes}
+        return dg.materialize(
+            [asset], instance=self.instance, resources=resources, raise_on_error=False, **arguments
+        )
 
     def start(self, asset: Any) -> "Running":
         """The step, in the background."""

@@ -188,3 +188,16 @@ def test_a_failed_job_is_not_adopted(world: World) -> None:
     result = world.run(world.asset("fail", retry_policy=dg.RetryPolicy(max_retries=1)))
     assert not result.success
     assert [job["status"] for job in world.jobs()] == ["FAILED", "FAILED"]
+
+
+@pytest.mark.parametrize("array", [{}, {"array_size": 2}])
+def test_a_job_that_finds_no_place_says_why_and_is_given_up(world: World, array: dict[str, int]) -> None:
+    needs = {"resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "900000"}]}
+    asset = world.asset("fail", container_overrides=needs, runnable_timeout=1.5, **array)
+    assert not world.run(asset).success
+    (warning,) = [line for line in world.lines() if " waits: " in line]
+    (event,) = world.events(dg.DagsterEventType.STEP_FAILURE)
+    said = event.step_failure_data.user_failure_data.description
+    assert "did not start" in said
+    assert warning.partition(" waits: ")[2] in said
+    eventually(lambda: [job["status"] for job in world.jobs()] == ["FAILED"])
