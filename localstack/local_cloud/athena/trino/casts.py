@@ -104,6 +104,10 @@ def _template(source: Type, target: Type) -> str | None:
     if source.numeric and target.numeric:
         if target.base in _INT_NAMES and source.base in ("real", "double"):
             return f"CAST(round({{0}}) AS {duck(target)})"
+        if (
+            target.base == "decimal" and source.base == "double"
+        ):  # of its shortest notation, as BigDecimal.valueOf
+            return f"CAST(CAST({{0}} AS VARCHAR) AS {duck(target)})"
         return f"({{0}})::{duck(target)}" if _widens(source, target) else _plain(target)
     return _temporal(source, target)
 

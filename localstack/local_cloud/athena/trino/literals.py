@@ -39,7 +39,8 @@ def number(value: str) -> Typed:
         return Typed(f"CAST({whole} AS {duck(kind)})", kind, literal=whole)
     if re.fullmatch(r"-?(\d+\.?\d*|\.\d+)[eE][+-]?\d+", value):
         double = float(value)
-        shown = repr(double) if math.isfinite(double) else quote(repr(double))
+        # DuckDB reads a bare -0.0 as a decimal, which has no sign of zero.
+        shown = repr(double) if math.isfinite(double) and double else quote(repr(double))
         return Typed(f"CAST({shown} AS DOUBLE)", DOUBLE, literal=double)
     return decimal_literal(value)
 

@@ -39,7 +39,7 @@ MACROS = (
        WHEN regexp_full_match(x, '\s*\d{4,}-\d{1,2}-\d{1,2}\s*') AND TRY_CAST(x AS DATE) IS NOT NULL THEN CAST(x AS DATE)
        ELSE CAST(t_failv('INVALID_CAST_ARGUMENT: Value cannot be cast to date: ' || x) AS DATE) END""",
     r"""t_ts(x, p) AS CASE WHEN x IS NULL THEN NULL
-       WHEN regexp_full_match(x, '\s*\d{4,}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d{1,6})?)?)?\s*')
+       WHEN regexp_full_match(x, '\s*\d{4,}-\d{1,2}-\d{1,2}( (?:[01]?\d|2[0-3]):\d{1,2}(:\d{1,2}(\.\d{1,6})?)?)?\s*')
          AND TRY_CAST(x AS TIMESTAMP) IS NOT NULL THEN t_tsp(CAST(x AS TIMESTAMP), p)
        ELSE CAST(t_failv('INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp: ' || x) AS TIMESTAMP) END""",
     # A timestamp rounded half up to p fractional digits.
@@ -51,7 +51,7 @@ MACROS = (
     """t_tsv(x, p) AS CASE WHEN x IS NULL THEN NULL ELSE
          rtrim(strftime(x, '%Y-%m-%d %H:%M:%S.') || substr(strftime(x, '%f'), 1, p), '.') END""",
     r"""t_time(x) AS CASE WHEN x IS NULL THEN NULL
-       WHEN regexp_full_match(x, '\d{1,2}:\d{1,2}(:\d{1,2}(\.\d{1,6})?)?') AND
+       WHEN regexp_full_match(x, '(?:[01]?\d|2[0-3]):\d{1,2}(:\d{1,2}(\.\d{1,6})?)?') AND
          TRY_CAST(x || CASE WHEN regexp_full_match(x, '\d+:\d+') THEN ':00' ELSE '' END AS TIME) IS NOT NULL
        THEN CAST(x || CASE WHEN regexp_full_match(x, '\d+:\d+') THEN ':00' ELSE '' END AS TIME)
        ELSE CAST(t_failv('INVALID_CAST_ARGUMENT: Value cannot be cast to time: ' || x) AS TIME) END""",
@@ -62,7 +62,7 @@ MACROS = (
        WHEN x.z[1] IN ('+', '-') THEN CAST(x.t AS TIMESTAMP) + to_minutes(t_off(x.z))
        ELSE timezone(x.z, timezone('UTC', CAST(x.t AS TIMESTAMP))) END""",
     r"""t_zone(z) AS CASE WHEN z IN ('UTC', 'Z', '+00:00', 'GMT', 'Etc/UTC', 'UT', 'Zulu', '+00') THEN 'UTC'
-       WHEN regexp_full_match(z, '[+-]\d{2}:\d{2}') THEN z WHEN regexp_full_match(z, '[+-]\d{2}') THEN z || ':00'
+       WHEN regexp_full_match(z, '[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00') THEN z WHEN regexp_full_match(z, '[+-]\d{2}') THEN z || ':00'
        WHEN regexp_full_match(z, '[+-]\d{4}') THEN z[1:3] || ':' || z[4:5]
        WHEN regexp_full_match(z, '[A-Za-z]+(/[A-Za-z0-9_+-]+)+') THEN z
        ELSE t_failv('INVALID_FUNCTION_ARGUMENT: Time zone ''' || z || ''' is not supported') END""",
@@ -96,19 +96,20 @@ MACROS = (
     """t_key(m, k) AS map_values(m)[CASE WHEN m IS NULL OR k IS NULL THEN NULL WHEN map_contains(m, k)
          THEN list_position(map_keys(m), k)
          ELSE t_fail('INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || CAST(k AS VARCHAR)) END]""",
-    r"""t_substr(s, i) AS CASE WHEN i > 0 THEN substr(s, i) WHEN i = 0 OR -i > length(s) THEN
-         CASE WHEN s IS NULL OR i IS NULL THEN NULL ELSE '' END ELSE substr(s, length(s) + i + 1) END""",
+    r"""t_substr(s, i) AS CASE WHEN i > length(s) THEN '' WHEN i > 0 THEN substr(s, i) WHEN i = 0 OR -i > length(s) THEN
+         CASE WHEN s IS NULL OR i IS NULL THEN NULL ELSE '' END ELSE substr(s, length(s) + least(i, 0) + 1) END""",
     r"""t_substr3(s, i, n) AS CASE WHEN s IS NULL OR i IS NULL OR n IS NULL THEN NULL
          WHEN i = 0 OR n <= 0 OR -i > length(s) THEN ''
-         WHEN i > 0 THEN substr(s, i, n) ELSE substr(s, length(s) + i + 1, n) END""",
+         WHEN i > length(s) THEN '' WHEN i > 0 THEN substr(s, i, least(n, length(s)))
+         ELSE substr(s, length(s) + least(i, 0) + 1, least(n, length(s))) END""",
     # Java keeps the sharp s, DuckDB makes it a capital one.
     """t_upper(x) AS CASE WHEN contains(x, 'ß') THEN
          array_to_string(list_transform(string_split(x, 'ß'), lambda e: upper(e)), 'ß') ELSE upper(x) END""",
     """t_finite(x) AS CASE WHEN isfinite(x) THEN x END""",
-    # Java's whitespace, which includes what Unicode calls White_Space.
-    r"""t_trim(x) AS regexp_replace(regexp_replace(x, '^[\s\x0b\p{Z}]+', ''), '[\s\x0b\p{Z}]+$', '')""",
-    r"""t_ltrim(x) AS regexp_replace(x, '^[\s\x0b\p{Z}]+', '')""",
-    r"""t_rtrim(x) AS regexp_replace(x, '[\s\x0b\p{Z}]+$', '')""",
+    # Character.isWhitespace: separators of Unicode but those that do not break, and control characters.
+    r"""t_trim(x) AS regexp_replace(regexp_replace(x, '^[\x09-\x0d\x1c-\x20\x{1680}\x{2000}-\x{2006}\x{2008}-\x{200a}\x{2028}\x{2029}\x{205f}\x{3000}]+', ''), '[\x09-\x0d\x1c-\x20\x{1680}\x{2000}-\x{2006}\x{2008}-\x{200a}\x{2028}\x{2029}\x{205f}\x{3000}]+$', '')""",
+    r"""t_ltrim(x) AS regexp_replace(x, '^[\x09-\x0d\x1c-\x20\x{1680}\x{2000}-\x{2006}\x{2008}-\x{200a}\x{2028}\x{2029}\x{205f}\x{3000}]+', '')""",
+    r"""t_rtrim(x) AS regexp_replace(x, '[\x09-\x0d\x1c-\x20\x{1680}\x{2000}-\x{2006}\x{2008}-\x{200a}\x{2028}\x{2029}\x{205f}\x{3000}]+$', '')""",
     """t_replace(x, a, b) AS CASE WHEN a = '' THEN b || array_to_string(list_transform(string_split(x, ''),
          lambda e: e || b), '') ELSE replace(x, a, b) END""",
     """t_split(x, d) AS string_split(x, CASE WHEN d = '' THEN
@@ -118,21 +119,23 @@ MACROS = (
          ELSE list_append(t_split(x, d)[1:n - 1], array_to_string(t_split(x, d)[n:], d)) END""",
     """t_split_part(x, d, n) AS t_split(x, d)[CASE WHEN n <= 0 THEN
          t_fail('INVALID_FUNCTION_ARGUMENT: Index must be greater than zero') ELSE n END]""",
+    """t_entries(x, a) AS CASE WHEN ends_with(x, a) OR x = '' THEN string_split(x, a)[:-2] ELSE string_split(x, a) END""",
     """t_split_map(x, a, b) AS CASE WHEN x IS NULL OR a IS NULL OR b IS NULL THEN NULL ELSE map(
-         list_transform(list_filter(string_split(x, a), lambda e: e <> ''), lambda e: CASE WHEN strpos(e, b) = 0 THEN
+         list_transform(t_entries(x, a), lambda e: CASE WHEN a = '' OR a = b OR len(string_split(e, b)) <> 2 THEN
            t_failv('INVALID_FUNCTION_ARGUMENT: Key-value delimiter must appear exactly once in each entry. Bad input: '||e)
            ELSE substr(e, 1, strpos(e, b) - 1) END),
-         list_transform(list_filter(string_split(x, a), lambda e: e <> ''),
-           lambda e: substr(e, strpos(e, b) + length(b)))) END""",
+         list_transform(t_entries(x, a), lambda e: substr(e, strpos(e, b) + length(b)))) END""",
     """t_lpad(x, n, p) AS CASE WHEN p = '' THEN
-         t_failv('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty') ELSE lpad(x, CAST(n AS INTEGER), p) END""",
+         t_failv('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty') ELSE lpad(x, CAST(CASE WHEN n < 0 OR n > 2147483647 THEN t_fail(
+         'INVALID_FUNCTION_ARGUMENT: Target length must be in the range [0..2147483647]') ELSE n END AS INTEGER), p) END""",
     """t_rpad(x, n, p) AS CASE WHEN p = '' THEN
-         t_failv('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty') ELSE rpad(x, CAST(n AS INTEGER), p) END""",
+         t_failv('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty') ELSE rpad(x, CAST(CASE WHEN n < 0 OR n > 2147483647 THEN t_fail(
+         'INVALID_FUNCTION_ARGUMENT: Target length must be in the range [0..2147483647]') ELSE n END AS INTEGER), p) END""",
     """t_codepoint(x) AS CASE WHEN length(x) <> 1 THEN
          t_fail('INVALID_FUNCTION_ARGUMENT: Input string must be a single character string') ELSE unicode(x) END""",
     """t_hamming(a, b) AS CASE WHEN length(a) <> length(b) THEN CAST(t_fail(
          'INVALID_FUNCTION_ARGUMENT: The input strings to hamming_distance function must have the same length') AS BIGINT)
-         WHEN a = '' THEN 0 ELSE CAST(hamming(a, b) AS BIGINT) END""",
+         ELSE CAST(len(list_filter(list_zip(string_split(a, ''), string_split(b, '')), lambda p: p[1] <> p[2])) AS BIGINT) END""",
     # DuckDB's cbrt is off by one ulp for exact cubes: one step of Newton's method.
     """t_cbrt(x) AS CASE WHEN x = 0 OR NOT isfinite(x) THEN x
          ELSE cbrt(x) - (cbrt(x) * cbrt(x) * cbrt(x) - x) / (3 * cbrt(x) * cbrt(x)) END""",
@@ -144,6 +147,9 @@ MACROS = (
          ELSE log10(x) END""",
     """t_width_bucket(x, a, b, n) AS CASE WHEN n <= 0 THEN
          CAST(t_fail('INVALID_FUNCTION_ARGUMENT: bucketCount must be greater than 0') AS BIGINT)
+         WHEN isnan(x) OR NOT isfinite(a) OR NOT isfinite(b) OR a = b THEN CAST(t_fail('INVALID_FUNCTION_ARGUMENT: ' ||
+           CASE WHEN isnan(x) THEN 'operand must not be NaN' WHEN a = b THEN 'bounds cannot equal each other'
+           WHEN NOT isfinite(a) THEN 'first bound must be finite' ELSE 'second bound must be finite' END) AS BIGINT)
          WHEN a < b THEN CASE WHEN x < a THEN 0 WHEN x >= b THEN n + 1 ELSE CAST(floor((x - a) / (b - a) * n) AS BIGINT) + 1 END
          WHEN x > a THEN 0 WHEN x <= b THEN n + 1 ELSE CAST(floor((a - x) / (a - b) * n) AS BIGINT) + 1 END""",
     """t_has(a, v) AS CASE WHEN v IS NULL THEN len(list_filter(a, lambda e: e IS NULL)) > 0
@@ -162,7 +168,43 @@ MACROS = (
          WHEN n < 0 THEN a[t_fail('INVALID_FUNCTION_ARGUMENT: length must be greater than or equal to 0'):]
          WHEN n = 0 OR -s > len(a) THEN a[1:0]
          WHEN s < 0 THEN a[len(a) + s + 1:len(a) + s + n] ELSE a[s:s + n - 1] END""",
-    "t_sequence(a, b) AS CASE WHEN a <= b THEN generate_series(a, b) ELSE generate_series(a, b, -1) END",
+    """t_order(a, b, s) AS CASE WHEN s = 0 THEN t_fail('INVALID_FUNCTION_ARGUMENT: step must not be zero') = 0
+         WHEN (s > 0 AND a > b) OR (s < 0 AND a < b) THEN t_fail('INVALID_FUNCTION_ARGUMENT: sequence stop value should ' ||
+           'be greater than or equal to start value if step is greater than zero otherwise stop should be less than or ' ||
+           'equal to start') = 0 ELSE true END""",
+    """t_steps(a, b, s) AS generate_series(a, CASE WHEN t_order(a, b, s) AND (CAST(b AS HUGEINT) - a) // nullif(s, 0) >= 10000
+         THEN t_fail('INVALID_FUNCTION_ARGUMENT: result of sequence function must not have more than 10000 entries')
+         ELSE b END, CASE WHEN s = 0 THEN t_fail('INVALID_FUNCTION_ARGUMENT: step must not be zero') ELSE s END)""",
+    "t_sequence(a, b) AS t_steps(a, b, CASE WHEN a <= b THEN 1 ELSE -1 END)",
+    """t_days(i) AS CASE WHEN t_us(i) % 86400000000 <> 0 THEN t_fail('INVALID_FUNCTION_ARGUMENT: sequence step must be ' ||
+         'a day interval if start and end values are dates') ELSE t_us(i) // 86400000000 END""",
+    "t_months(i) AS datepart('year', i) * 12 + datepart('month', i)",
+    """t_trim_array(a, n) AS a[1:len(a) - CASE WHEN n < 0 THEN t_fail('INVALID_FUNCTION_ARGUMENT: size must not be negative: ' ||
+         CAST(n AS VARCHAR)) WHEN n > len(a) THEN t_fail('INVALID_FUNCTION_ARGUMENT: size must not exceed array cardinality ' ||
+         CAST(len(a) AS VARCHAR) || ': ' || CAST(n AS VARCHAR)) ELSE n END]""",
+    """t_repeats(n) AS CASE WHEN n < 0 THEN t_fail('INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be ' ||
+         'greater than or equal to 0') WHEN n > 10000 THEN t_fail('INVALID_FUNCTION_ARGUMENT: count argument of repeat ' ||
+         'function must be less than or equal to 10000') ELSE n END""",
+    # DuckDB counts bytes, Trino code points.
+    """t_levenshtein(a, b) AS CASE WHEN strlen(a) <> length(a) OR strlen(b) <> length(b) THEN CAST(t_fail(
+         'NOT_SUPPORTED: levenshtein_distance() outside ASCII is not supported by the local Athena engine') AS BIGINT)
+         ELSE CAST(levenshtein(a, b) AS BIGINT) END""",
+    """t_utf8(x) AS CASE WHEN x IS NOT NULL AND TRY(decode(x)) IS NULL THEN t_failv(
+         'NOT_SUPPORTED: from_utf8() of invalid UTF-8 is not supported by the local Athena engine') ELSE decode(x) END""",
+    """t_unhex(x) AS CASE WHEN length(x) % 2 = 1 THEN CAST(t_failv('INVALID_FUNCTION_ARGUMENT: expected input to be of even ' ||
+         'length, got: ' || CAST(length(x) AS VARCHAR)) AS BLOB) ELSE unhex(x) END""",
+    r"""t_url_decode(x) AS CASE WHEN NOT regexp_full_match(x, '(?s)(?:[^%]|%[0-9A-Fa-f]{2})*') THEN t_failv(
+         'INVALID_FUNCTION_ARGUMENT: URLDecoder: Illegal hex characters in escape (%) pattern') ELSE url_decode(x) END""",
+    # What java.net.URI reads: https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/net/URI.html
+    r"""t_uri(x) AS CASE WHEN regexp_full_match(x, '(?:[^\x00-\x20\x7f<>"{}|\\^`%#\p{Z}]|%[0-9A-Fa-f]{2})*(?:#(?:[^\x00-\x20\x7f<>"{}|\\^`%#\p{Z}]|%[0-9A-Fa-f]{2})*)?')
+         THEN x END""",
+    r"""t_uri_path(x) AS CASE WHEN regexp_matches(x, '^[A-Za-z][A-Za-z0-9+.-]*:')
+         THEN regexp_extract(x, '^[A-Za-z][A-Za-z0-9+.-]*:(?://[^/?#]*)?(/[^?#]*)', 1)
+         ELSE regexp_extract(x, '^(?://[^/?#]*)?([^?#]*)', 1) END""",
+    """t_pow(x, y) AS CASE WHEN isnan(y) OR (isinf(y) AND abs(x) = 1) THEN CAST('NaN' AS DOUBLE) ELSE pow(x, y) END""",
+    """t_round(x, n) AS CASE WHEN NOT isfinite(x) THEN x WHEN abs(x) * pow(10, n) >= 9e18 THEN CAST(t_fail(
+         'NOT_SUPPORTED: round() of a number this large is not supported by the local Athena engine') AS DOUBLE)
+         ELSE round(x, n) END""",
     """t_any(a) AS CASE WHEN a IS NULL THEN NULL WHEN list_contains(a, true) THEN true
          WHEN len(list_filter(a, lambda e: e IS NULL)) > 0 THEN NULL ELSE false END""",
     """t_all(a) AS CASE WHEN a IS NULL THEN NULL WHEN list_contains(a, false) THEN false

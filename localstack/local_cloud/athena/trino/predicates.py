@@ -165,7 +165,8 @@ class Predicates(Calls):
                 raise QueryError(
                     "TYPE_MISMATCH", f"IN value and list items must be the same type: {value.type}"
                 )
-        if kind is None or kind.base in ("row", "array", "map", "json"):
+        nan = kind is not None and kind.base in ("double", "real") and not all(i.constant for i in items)
+        if kind is None or nan or kind.base in ("row", "array", "map", "json"):
             parts = [operators.comparison("=", value, item).sql for item in items]
             return Typed("(" + " OR ".join(parts) + ")", BOOLEAN, value.volatile)
         listed = ", ".join(operators.comparable(coerce(i, kind).sql, kind) for i in items)
@@ -181,9 +182,32 @@ class Predicates(Calls):
                 "TYPE_MISMATCH",
                 f"Left side of LIKE expression must evaluate to a varchar (actual: {value.type})",
             )
+        if escape is not None:
+            self._check_escapes(pattern, self.compile(escape))
         tail = f" ESCAPE {coerce(self.compile(escape), VARCHAR).sql}" if escape is not None else ""
         word = "NOT LIKE" if node.args.get("negate") else "LIKE"
         return once([value, pattern], f"({{0}} {word} {{1}}{tail})", BOOLEAN)
+
+    def _check_escapes(self, pattern: Typed, escape: Typed) -> None:
+        """DuckDB takes any character behind the escape, Trino only what needs one.
+
+        Raises:
+            QueryError: INVALID_FUNCTION_ARGUMENT; NOT_SUPPORTED where a side is no literal.
+        """
+        if not (isinstance(pattern.literal, str) and isinstance(escape.literal, str)):
+            raise unsupported("LIKE ... ESCAPE with a pattern or an escape that is no literal")
+        sign = escape.literal
+        if len(sign) != 1:
+            raise QueryError("INVALID_FUNCTION_ARGUMENT", "Escape string must be a single character")
+        rest = pattern.literal
+        while sign in rest:
+            rest = rest[rest.index(sign) + 1 :]
+            if rest[:1] not in ("%", "_", sign):
+                raise QueryError(
+                    "INVALID_FUNCTION_ARGUMENT",
+                    "Escape character must be followed by '%', '_' or the escape character itself",
+                )
+            rest = rest[1:]
 
     def _on_escape(self, node: exp.Escape) -> Typed:
         if not isinstance(node.this, exp.Like):

@@ -10,7 +10,6 @@ _STATISTICS = "\n".join(
         "stddev_pop": "stddev_pop",
         "variance|var_samp": "var_samp",
         "var_pop": "var_pop",
-        "kurtosis": "kurtosis",
     }.items()
 )
 _PAIRS = "\n".join(
@@ -25,7 +24,7 @@ AGGREGATES = (
     r"""
 count() -> bigint = count(*)@
 count(T) -> bigint = count({d}{0})@
-count_if(boolean) -> bigint = CAST(count_if({0})@ AS BIGINT)
+count_if(boolean) -> bigint = coalesce(CAST(count_if({0})@ AS BIGINT), 0)
 sum(I) -> bigint = CAST(sum({d}{0})@ AS BIGINT)
 sum(decimal) -> decimal = $sum_decimal
 sum(real) -> real = CAST(sum({d}{0})@ AS FLOAT)
@@ -36,11 +35,11 @@ avg(decimal) -> decimal = $avg_decimal
 avg(real) -> real = CAST(avg({d}{0})@ AS FLOAT)
 avg(double) -> double = avg({d}{0})@
 min(O) -> O = min({d}{0})@
-max(O) -> O = max({d}{0})@
+max(O) -> O = $max
 min(O, bigint) -> array(O) = min({0}, {1})@
-max(O, bigint) -> array(O) = max({0}, {1})@
+max(O, bigint) -> array(O) = $max_n
 min_by(T, O) -> T = arg_min_null({0}, {1})@
-max_by(T, O) -> T = arg_max_null({0}, {1})@
+max_by(T, O) -> T = $max_by
 min_by(T, O, bigint) -> array(T) = $refuse
 max_by(T, O, bigint) -> array(T) = $refuse
 arbitrary|any_value(T) -> T = any_value({0}{o})@
@@ -54,11 +53,12 @@ listagg(varchar) -> varchar = string_agg({d}{0}, ''{o})@
 listagg(varchar, varchar) -> varchar = string_agg({d}{0}, {1}{o})@
 approx_distinct(T) -> bigint = count(DISTINCT {0})@
 approx_distinct(T, double) -> bigint = count(DISTINCT {0})@
-approx_percentile(N, double) -> N = quantile_disc({0}, {1})@
-approx_percentile(N, array(double)) -> array(N) = quantile_disc({0}, {1})@
+approx_percentile(N, double) -> N = $percentile
+approx_percentile(N, array(double)) -> array(N) = $percentile
 approx_percentile(N, double, double) -> N = $refuse
 geometric_mean(double) -> double = geomean({0})@
-skewness(double) -> double = (skewness({0})@ * (count({0})@ - 2) / sqrt(count({0})@ * (count({0})@ - 1e0)))
+kurtosis(double) -> double = $kurtosis
+skewness(double) -> double = $skewness
 map_agg(K, V) -> map(K, V) = t_map_agg(list(struct_pack(k := {0}, v := {1}){o})@)
 multimap_agg(K, V) -> map(K, array(V)) = t_multimap_agg(list(struct_pack(k := {0}, v := {1}){o})@)
 histogram(T) -> map(T, bigint) = $histogram

@@ -5,11 +5,51 @@ from local_cloud.athena.trino.casts import coerce, over_array, text_of
 from local_cloud.athena.trino.functions.special import Call, special
 from local_cloud.athena.trino.typed import Typed, once, slots
 from local_cloud.athena.trino.types import (
+    BIGINT,
+    BOOLEAN,
     VARCHAR,
     Type,
     array,
     common,
 )
+
+
+def _nan(kind: Type) -> bool:
+    """Whether values of ``kind`` may be NaN, which equals nothing in Trino and itself in DuckDB."""
+    return kind.base in ("double", "real")
+
+
+@special("contains")
+def _contains(call: Call) -> Typed:
+    items = "list_filter({0}, lambda e: e IS NULL OR NOT isnan(e))" if _nan(call.args[1].type) else "{0}"
+    return once(call.args, f"t_contains({items}, {{1}})", BOOLEAN)
+
+
+@special("array_position")
+def _array_position(call: Call) -> Typed:
+    nan = "WHEN isnan({1}) THEN CAST(0 AS BIGINT) " if _nan(call.args[1].type) else ""
+    text = (
+        f"CASE WHEN {{0}} IS NULL OR {{1}} IS NULL THEN NULL {nan}"
+        "ELSE CAST(coalesce(list_position({0}, {1}), 0) AS BIGINT) END"
+    )
+    return once(call.args, text, BIGINT)
+
+
+@special("array_remove")
+def _array_remove(call: Call) -> Typed:
+    nan = "WHEN isnan({1}) THEN {0} " if _nan(call.args[1].type) else ""
+    text = f"CASE WHEN {{1}} IS NULL THEN NULL {nan}ELSE list_filter({{0}}, lambda e: e IS NULL OR e <> {{1}}) END"
+    return once(call.args, text, call.result)
+
+
+@special("array_extreme")
+def _array_extreme(call: Call) -> Typed:
+    """array_max and array_min: what NaN does there differs between Trino's versions."""
+    if not _nan(call.result):
+        return once(call.args, call.rest, call.result)
+    fail = f"t_fail('NOT_SUPPORTED: {call.rule.name}() of NaN is not supported by the local Athena engine')"
+    text = f"CASE WHEN len(list_filter({{0}}, lambda e: isnan(e))) > 0 THEN {fail} ELSE ({call.rest}) END"
+    return once(call.args, text, call.result)
 
 
 @special("array_sort")
@@ -19,14 +59,17 @@ def _array_sort(call: Call) -> Typed:
 
 @special("array_join")
 def _array_join(call: Call) -> Typed:
-    template = text_of(call.args[0].type.args[0])
+    unknown = call.args[0].type.args[0].base == "unknown"
+    template = "CAST(NULL AS VARCHAR)" if unknown else text_of(call.args[0].type.args[0])
     if template is None:
         raise syntax(f"Input type {call.args[0].type} not supported")
     texts = over_array(template, "{0}")
     if len(call.args) > 2:
         inner = over_array("coalesce(" + template + ", {2})", "{0}")
-        return once(call.args, f"array_to_string({inner}, {{1}})", VARCHAR)
-    return once(call.args, f"array_to_string(list_filter({texts}, lambda e: e IS NOT NULL), {{1}})", VARCHAR)
+        text = f"CASE WHEN {{1}} IS NOT NULL AND {{2}} IS NOT NULL THEN array_to_string({inner}, {{1}}) END"
+        return once(call.args, text, VARCHAR)
+    kept = f"list_filter({texts}, lambda e: e IS NOT NULL)"
+    return once(call.args, f"CASE WHEN {{1}} IS NOT NULL THEN array_to_string({kept}, {{1}}) END", VARCHAR)
 
 
 @special("reduce")

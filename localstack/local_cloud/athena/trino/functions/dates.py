@@ -31,6 +31,12 @@ def _date_trunc(call: Call) -> Typed:
         return once([value], f"CAST(date_trunc('{unit}', {{0}}) AS DATE)", value.type)
     if value.type.base == "timestamp":
         return once([value], f"date_trunc('{unit}', {{0}})", value.type)
+    if unit in _UNITS[:4]:  # by the offset the instant has: a local time may occur twice in a day
+        text = (
+            "CASE WHEN {0} IS NULL THEN NULL ELSE struct_pack(t := CAST(({0}).t AS TIMESTAMP) - (t_local({0}) - "
+            f"date_trunc('{unit}', t_local({{0}}))), z := ({{0}}).z) END"
+        )
+        return once([value], text, value.type)
     return once([value], f"t_atzone(date_trunc('{unit}', t_local({{0}})), ({{0}}).z)", value.type)
 
 

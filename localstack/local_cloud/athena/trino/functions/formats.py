@@ -118,7 +118,10 @@ def pattern(text: str) -> str:
         QueryError: NOT_SUPPORTED for look-around, back references, possessive quantifiers and atomic groups.
     """
     bare = re.sub(r"\\\\", "", text)
-    if re.search(r"\(\?[=!>]|\(\?<[=!]|\\[1-9]|\\[GZRXk]|\\h|\\p\{(?:Is|In|java)|&&|[*+?}]\+", bare):
+    if re.search(
+        r"\(\?[=!>]|\(\?<[=!]|\\[1-9]|\\[GZRXk]|\\h|\\p\{(?:Is|In|java)|&&|[*+?}]\+|\[[^\]]*\[",
+        re.sub(r"\\.", "", bare) if "[" in bare else bare,
+    ):
         raise unsupported(f"Regular expression '{text}'")
     return text.replace("(?<", "(?P<")
 

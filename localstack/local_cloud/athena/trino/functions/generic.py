@@ -1,6 +1,6 @@
 """Conditionals, concatenation, and calls that only need their types."""
 
-from local_cloud.athena.errors import unsupported
+from local_cloud.athena.errors import QueryError, unsupported
 from local_cloud.athena.trino import operators
 from local_cloud.athena.trino.casts import coerce
 from local_cloud.athena.trino.functions.special import SPECIAL, Call, special
@@ -71,11 +71,30 @@ def _extreme(call: Call) -> Typed:
     if call.result.base in ("row", "array"):
         raise unsupported(f"{call.rule.name} of {call.result}")
     nulls = " OR ".join(slots(len(call.args), then=" IS NULL"))
-    listed = ", ".join(slots(len(call.args)))
+    parts = slots(len(call.args))
+    if (
+        call.result.base in ("double", "real") and call.rule.name == "greatest"
+    ):  # to Trino NaN is the least here
+        numbers = ", ".join(f"CASE WHEN NOT isnan({p}) THEN {p} END" for p in parts)
+        listed = f"{numbers}), {parts[0]}"
+        body = f"coalesce(greatest({listed})"
+    else:
+        body = f"{call.rule.name}({', '.join(parts)})"
     return once(
         [coerce(a, call.result) for a in call.args],
-        f"CASE WHEN {nulls} THEN NULL ELSE {call.rule.name}({listed}) END", call.result,
+        f"CASE WHEN {nulls} THEN NULL ELSE {body} END", call.result,
     )  # fmt: skip
+
+
+@special("offset")
+def _offset(call: Call) -> Typed:
+    """lag, lead and nth_value: an offset that is checked before any row is read."""
+    least = 1 if call.rule.name == "nth_value" else 0
+    if call.args[1].constant and call.args[1].literal is None:
+        raise QueryError("INVALID_FUNCTION_ARGUMENT", "Offset must not be null")
+    if call.constant(1, "offset") < least:
+        raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Offset must be at least {least}")
+    return once(call.args, call.rest, call.result)
 
 
 SPECIAL["greatest"] = SPECIAL["least"] = _extreme

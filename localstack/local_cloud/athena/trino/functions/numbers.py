@@ -117,6 +117,64 @@ def _avg_decimal(call: Call) -> Typed:
     return once(call.args, text, kind)
 
 
+def _sortable(call: Call, place: int) -> str:
+    """The argument without NaN, which Trino's max takes for the least of all and DuckDB for the greatest."""
+    return (
+        f"CASE WHEN NOT isnan({{{place}}}) THEN {{{place}}} END" if _floating(call.args[place].type) else ""
+    )
+
+
+def _floating(kind: Type) -> bool:
+    return kind.base in ("double", "real")
+
+
+@special("max")
+def _max(call: Call) -> Typed:
+    if not _floating(call.args[0].type):
+        return once(call.args, "max({d}{0})@", call.result)
+    return once(call.args, f"coalesce(max({_sortable(call, 0)})@, max({{d}}{{0}})@)", call.result)
+
+
+@special("max_n")
+def _max_n(call: Call) -> Typed:
+    if _floating(call.args[0].type):
+        raise unsupported("max(x, n) of floating point numbers")
+    return once(call.args, "max({0}, {1})@", call.result)
+
+
+@special("max_by")
+def _max_by(call: Call) -> Typed:
+    if not _floating(call.args[1].type):
+        return once(call.args, "arg_max_null({0}, {1})@", call.result)
+    least = "struct_pack(real := NOT isnan({1}), y := {1})"
+    text = f"arg_max_null({{0}}, CASE WHEN {{1}} IS NOT NULL THEN {least} END)@"
+    return once(call.args, text, call.result)
+
+
+@special("percentile")
+def _percentile(call: Call) -> Typed:
+    if call.args[1].constant and not 0 <= float(call.constant(1, "percentage")) <= 1:
+        raise QueryError("INVALID_FUNCTION_ARGUMENT", "Percentile must be between 0 and 1")
+    return once(call.args, "quantile_disc({0}, {1})@", call.result)
+
+
+@special("skewness")
+def _skewness(call: Call) -> Typed:
+    count = "count({0})@"
+    return _moment(call, 3, f"(skewness({{0}})@ * ({count} - 2) / sqrt({count} * ({count} - 1e0)))")
+
+
+@special("kurtosis")
+def _kurtosis(call: Call) -> Typed:
+    return _moment(call, 4, "kurtosis({0})@")
+
+
+def _moment(call: Call, least: int, text: str) -> Typed:
+    """A moment of equal values is 0/0, of which DuckDB makes NULL."""
+    equal = f"count({{0}})@ >= {least} AND var_pop({{0}})@ = 0"
+    return once(call.args, f"CASE WHEN {equal} THEN CAST('NaN' AS DOUBLE) ELSE {text} END", call.result)
+
+
 @special("histogram")
 def _histogram(call: Call) -> Typed:
     kind = Type("map", (call.args[0].type, BIGINT))

@@ -1,5 +1,7 @@
 """Regular expressions, formats, strings and URLs."""
 
+import re
+
 from local_cloud.athena.errors import QueryError, unsupported
 from local_cloud.athena.trino.casts import text_of
 from local_cloud.athena.trino.functions import formats
@@ -9,6 +11,7 @@ from local_cloud.athena.trino.types import (
     BIGINT,
     VARCHAR,
     array,
+    duck,
 )
 
 
@@ -23,8 +26,6 @@ def _with_regex(call: Call) -> Typed:
 
 def _group(call: Call) -> int:
     group = call.constant(2, "group") if len(call.args) > 2 else 0
-    import re
-
     count = re.compile(formats.pattern(call.constant(1, "pattern"))).groups
     if not 0 <= group <= count:
         raise QueryError(
@@ -62,6 +63,8 @@ def _regexp_replace(call: Call) -> Typed:
 
 @special("regexp_split")
 def _regexp_split(call: Call) -> Typed:
+    if re.match(formats.pattern(call.constant(1, "pattern")), ""):
+        raise unsupported("regexp_split() by a pattern that matches the empty string")
     return once(call.args[:1], f"regexp_split_to_array({{0}}, {_regex(call)})", array(VARCHAR))
 
 
@@ -89,22 +92,45 @@ def _format_datetime(call: Call) -> Typed:
 @special("date_parse")
 def _date_parse(call: Call) -> Typed:
     pattern = formats.mysql(call.constant(1, "format"), parsing=True).replace("%-", "%")
-    return once(call.args[:1], f"CAST(strptime({{0}}, {quote(pattern)}) AS TIMESTAMP)", call.result)
+    return once(call.args[:1], _parsed(pattern), call.result)
+
+
+def _parsed(pattern: str) -> str:
+    """``{0}`` by a strptime pattern, with Joda's defaults: the epoch, for a month or day the year 2000."""
+    letters = set(re.findall(r"%([A-Za-z])", pattern.replace("%%", "")))
+    text, given = "{0}", pattern
+    if not letters & set("YyG"):
+        year = "2000" if letters & set("mdbBjUVu") else "1970"
+        text, given = f"'{year} ' || {{0}}", f"%Y {pattern}"
+    parsed = f"CAST(strptime({text}, {quote(given)}) AS TIMESTAMP)"
+    if "y" in letters:  # 70 to 99 and 00 to 69: C's strptime makes 1969 of 69
+        parsed = f"({parsed} + to_years(CASE WHEN year({parsed}) = 1969 THEN 100 ELSE 0 END))"
+    # strptime passes over blanks around the text.
+    blank = r"^\s|\s$"
+    fail = "CAST(t_failv('INVALID_FUNCTION_ARGUMENT: Invalid format: \"' || {0} || '\"') AS TIMESTAMP)"
+    return f"CASE WHEN regexp_matches({{0}}, '{blank}') THEN {fail} ELSE {parsed} END"
 
 
 @special("parse_datetime")
 def _parse_datetime(call: Call) -> Typed:
     pattern = formats.joda(call.constant(1, "format"), parsing=True).replace("%-", "%")
-    return once(
-        call.args[:1], f"t_atzone(CAST(strptime({{0}}, {quote(pattern)}) AS TIMESTAMP), 'UTC')", call.result
-    )
+    if "%y" in pattern:  # its century follows the clock
+        raise unsupported("parse_datetime() with a year of two digits")
+    return once(call.args[:1], f"t_atzone({_parsed(pattern)}, 'UTC')", call.result)
+
+
+@special("to_iso8601")
+def _to_iso8601(call: Call) -> Typed:
+    kind = call.args[0].type
+    text = f"replace(t_tsv({_local(call.args[0])}, {kind.args[0]}), ' ', 'T')"
+    if kind.base == "timestamp with time zone":
+        text += " || t_offset_text({0}, 'Z')"
+    return once(call.args, text, VARCHAR)
 
 
 @special("format")
 def _format(call: Call) -> Typed:
     """format(): %s %d %f with width, precision, zeros and thousands, each argument by its own conversion."""
-    import re
-
     pieces: list[str] = []
     used = 0
     for found in re.finditer(r"%%|%([-,0+]*)(\d*)(?:\.(\d+))?([a-zA-Z])|[^%]+|%", call.constant(0, "format")):
@@ -138,35 +164,37 @@ def _conversion(call: Call, place: int, flags: str, width: str, digits: str | No
         return f"format('{{:{'<' if '-' in flags else '>'}{width}}}', {text})"
     if letter == "d" and kind.integral and digits is None and "-" not in flags:
         return f"format('{{:{sign}{pad}{comma}d}}', {value})"
-    if letter == "f" and kind.base in ("double", "real", "decimal") and "-" not in flags:
-        return (
-            f"format('{{:{sign}{pad}{comma}.{digits or 6}f}}', CAST(round(CAST({value} AS "
-            f"DECIMAL(38,12)), {digits or 6}) AS DOUBLE))"
-        )
+    places = int(digits or 6)
+    if letter == "f" and kind.base in ("double", "real", "decimal") and "-" not in flags and places <= 12:
+        # Java prints the shortest notation, fmt the exact value: the same within 15 digits.
+        fail = "t_fail('NOT_SUPPORTED: format() with %f of more than 15 digits is not supported here')"
+        safe = f"CASE WHEN abs({value}) < 1e{max(15 - places, 0)} THEN {value} ELSE CAST({fail} AS {duck(kind)}) END"
+        rounded = f"CAST(round(CAST({safe} AS DECIMAL(38,12)), {places}) AS DOUBLE)"
+        return f"format('{{:{sign}{pad}{comma}.{places}f}}', {rounded})"
     raise unsupported(f"format() with %{flags}{width}{letter} of {kind}")
 
 
 @special("strpos")
 def _strpos(call: Call) -> Typed:
     instance = call.constant(2, "instance")
-    if instance < 1:
+    if instance == 0:
+        raise QueryError("INVALID_FUNCTION_ARGUMENT", "'instance' must be a positive or negative number.")
+    if instance < 0:
         raise unsupported("strpos() from the end")
+    places = "list_filter(range(1, length({0}) + 1), lambda i: starts_with(substr({0}, i), {1}))"
     text = (
-        "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL "
-        f"WHEN len(string_split({{0}}, {{1}})) <= {instance} THEN CAST(0 AS BIGINT) ELSE CAST(length(array_to_string("
-        f"string_split({{0}}, {{1}})[1:{instance}], {{1}})) + 1 AS BIGINT) END"
+        "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN {1} = '' THEN CAST(1 AS BIGINT) "
+        f"ELSE coalesce({places}[{instance}], CAST(0 AS BIGINT)) END"
     )
     return once(call.args[:2], text, BIGINT)
 
 
 @special("url_extract_parameter")
 def _url_parameter(call: Call) -> Typed:
-    import re
-
     name = re.escape(call.constant(1, "name"))
-    pattern = quote(rf"^[^?#]*\?(?:[^#]*&)?{name}(?:=([^&#]*))?(?:[&#]|$)")
+    pattern = quote(rf"^[^?#]*\?(?:[^#]*?&)??{name}(?:=([^&#]*))?(?:[&#]|$)")
     text = (
-        f"CASE WHEN regexp_matches({{0}}, {pattern}) THEN url_decode(replace(regexp_extract({{0}}, "
+        f"CASE WHEN regexp_matches(t_uri({{0}}), {pattern}) THEN t_url_decode(replace(regexp_extract({{0}}, "
         f"{pattern}, 1), '+', '%20')) END"
     )
     return once(call.args[:1], text, VARCHAR)

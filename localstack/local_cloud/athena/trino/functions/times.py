@@ -18,8 +18,8 @@ _PARTS = "\n".join(
         if name not in _CLOCK or kind != "date"
     ]
     + [f"{name}(time) -> bigint = CAST({part}({{0}}) AS BIGINT)" for name, part in _CLOCK.items()]
-    + ["millisecond(timestamp) -> bigint = CAST(epoch_ms({0}) % 1000 AS BIGINT)"]
-    + ["millisecond(timestamp with time zone) -> bigint = CAST(epoch_ms(({0}).t) % 1000 AS BIGINT)"]
+    + ["millisecond(timestamp) -> bigint = CAST(datepart('millisecond', {0}) % 1000 AS BIGINT)"]
+    + ["millisecond(timestamp with time zone) -> bigint = CAST(datepart('millisecond', ({0}).t) % 1000 AS BIGINT)"]
     + [
         f"{name}({kind}) -> bigint = CAST(datepart('{part}', {{0}}) AS BIGINT)"
         for kind, pairs in {
@@ -59,15 +59,15 @@ date_add(varchar, bigint, timestamp with time zone) -> timestamp with time zone 
 date_diff(varchar, date, date) -> bigint = $date_diff
 date_diff(varchar, timestamp, timestamp) -> bigint = $date_diff
 date_diff(varchar, timestamp with time zone, timestamp with time zone) -> bigint = $date_diff
-from_unixtime(double) -> timestamp(3) with time zone = struct_pack(t := t_tsp(make_timestamp(CAST(round({0} * 1000) * 1000 AS BIGINT)), 3), z := 'UTC')
-from_unixtime(double, varchar) -> timestamp(3) with time zone = struct_pack(t := t_tsp(make_timestamp(CAST(round({0} * 1000) * 1000 AS BIGINT)), 3), z := t_zone({1}))
+from_unixtime(double) -> timestamp(3) with time zone = struct_pack(t := t_tsp(make_timestamp(CAST(floor({0} * 1000 + 0.5) * 1000 AS BIGINT)), 3), z := 'UTC')
+from_unixtime(double, varchar) -> timestamp(3) with time zone = struct_pack(t := t_tsp(make_timestamp(CAST(floor({0} * 1000 + 0.5) * 1000 AS BIGINT)), 3), z := t_zone({1}))
 to_unixtime(timestamp) -> double = epoch_us({0}) / 1000000e0
 to_unixtime(timestamp with time zone) -> double = epoch_us(({0}).t) / 1000000e0
 from_iso8601_date(varchar) -> date = t_iso_date({0})
 from_iso8601_timestamp(varchar) -> timestamp(3) with time zone = t_iso_ts({0})
 to_iso8601(date) -> varchar = CAST({0} AS VARCHAR)
-to_iso8601(timestamp) -> varchar = strftime({0}, '%Y-%m-%dT%H:%M:%S.%g')
-to_iso8601(timestamp with time zone) -> varchar = strftime(t_local({0}), '%Y-%m-%dT%H:%M:%S.%g') || t_offset_text({0}, 'Z')
+to_iso8601(timestamp) -> varchar = $to_iso8601
+to_iso8601(timestamp with time zone) -> varchar = $to_iso8601
 to_milliseconds(interval day to second) -> bigint = CAST(t_us({0}) // 1000 AS BIGINT)
 at_timezone(timestamp with time zone, varchar) -> timestamp with time zone = CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL ELSE struct_pack(t := ({0}).t, z := t_zone({1})) END
 with_timezone(timestamp, varchar) -> timestamp(3) with time zone = t_atzone({0}, {1})
