@@ -58,6 +58,7 @@ class BatchRun:
         self._base, self._round, self._indices = settings.base, 1, tuple[int, ...]()
         self._context_params: PipesParams = {}
         self._messages: Messages | None = None
+        self._unread = False
 
     def run(self, extras: PipesExtras) -> PipesClientCompletedInvocation:
         """To the end.
@@ -195,8 +196,21 @@ class BatchRun:
             if watch.ended and watch.latest is not None:
                 return watch.latest
             if messages.pause <= 0:
-                messages.read(watch.latest)
+                self._read(messages, watch.latest)
             waiting.check(watch.latest)
+
+    def _read(self, messages: Messages, job: Job | None) -> None:
+        """Read while the job runs. S3 may be away for a while; what is there then is read later."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            messages.read(job)
+        except (BotoCoreError, ClientError) as error:
+            if not self._unread:
+                self._context.log.warning(f"[pipes] Messages cannot be read now: {error}")
+            self._unread = True
+        else:
+            self._unread = False
 
     def _can_find_index(self, failed: Sequence[array.Child]) -> bool:
         if not self._live.finds_index:

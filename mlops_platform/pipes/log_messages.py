@@ -39,6 +39,7 @@ class LogMessages:
 
     def read(self, job: Job | None, *, last: bool = False) -> int:
         """Hand on what is new; how many lines that were."""
+        self._due = time.monotonic() + SHORTEST_PAUSE  # should this look fail
         count = self._read(job)
         deadline = time.monotonic() + LATE_SECONDS
         while last and self._streams and self._deliver and not self._closed and time.monotonic() < deadline:

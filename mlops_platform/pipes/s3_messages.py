@@ -68,6 +68,7 @@ class S3Messages:
             last: the job is over: what comes after a missing object is delivered too, with a warning.
         """
         started = time.monotonic()
+        self._due = started + SHORTEST_PAUSE  # should this look fail
         self._list()
         ready = list(self._ready(last=last))
         for first in range(0, len(ready), FETCHED_AHEAD):
@@ -105,16 +106,14 @@ class S3Messages:
     def _ready(self, *, last: bool) -> Iterator[tuple[Source, int, str]]:
         """What can be read: of each source the next in number. A listing can show an object before its elder."""
         for source in sorted(self._waiting):
-            waiting = self._waiting[source]
-            while waiting:
-                number = self._next[source]
-                if number not in waiting:
+            wanted = self._next[source]
+            for number, key in sorted(self._waiting[source].items()):
+                if number != wanted:
                     if not last:
                         break
-                    number = min(waiting)
-                    self._warn(f"[pipes] Messages before {waiting[number]} are missing.")
-                self._next[source] = number + 1
-                yield source, number, waiting.pop(number)
+                    self._warn(f"[pipes] Messages before {key} are missing.")
+                yield source, number, key
+                wanted = number + 1
 
     def _hand_on(self, chunks: list[tuple[Source, int, str]]) -> None:
         keys = [key for _, _, key in chunks]
@@ -128,6 +127,8 @@ class S3Messages:
             for message in self._parse(key, body):
                 self._deliver(source, message, shown)
             self._shown[source] = max(number, self._shown.get(source, 0))
+            self._next[source] = number + 1
+            del self._waiting[source][number]
 
     def _fetch(self, key: str) -> bytes:
         body: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()

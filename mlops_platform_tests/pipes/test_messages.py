@@ -85,6 +85,25 @@ def test_the_stock_writer_is_read_and_told_when_it_overwrites(world: World) -> N
     assert "was written twice" in reading.warned[0]
 
 
+def test_a_look_that_s3_broke_off_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = Reading(world)
+    for number in range(1, 5):
+        _put(world, f"round=01/index=00000/attempt=01/{number:08d}.json", f"line {number}")
+    fetch = reading.reader._fetch
+
+    def broken(key: str) -> bytes:
+        if key.endswith("3.json"):
+            raise ConnectionClosedError(endpoint_url="s3")
+        return fetch(key)
+
+    monkeypatch.setattr(reading.reader, "_fetch", broken)
+    with pytest.raises(ConnectionClosedError):
+        reading.texts()
+    assert reading.reader.pause > 0
+    monkeypatch.undo()
+    assert reading.texts() == [f"line {number}" for number in range(1, 5)]
+
+
 class Flaky:
     """An S3 client that fails as told: before the write, or after it."""
 
