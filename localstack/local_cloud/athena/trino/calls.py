@@ -47,6 +47,10 @@ _BY_EQUALITY = frozenset(
      "multimap_agg")
 )  # fmt: skip
 
+_OF_CHAR = frozenset(
+    ("concat", "lower", "ltrim", "replace", "reverse", "rtrim", "substr", "substring", "trim", "upper")
+)
+
 
 class Calls:
     """The part of the expression compiler that deals with functions."""
@@ -95,6 +99,10 @@ class Calls:
             a if isinstance(a, Typed) else None if isinstance(a, exp.Lambda) else self.compile(a)
             for a in arguments
         ]
+        if name in _OF_CHAR and any(v is not None and v.type.base == "char" for v in compiled):
+            raise unsupported(
+                f"{name}() of a char(n), whose blanks Trino keeps by rules of its own; cast it to varchar"
+            )
         rule, bound = self._resolve(name, SCALARS[name], compiled)
         values, bound = self._fitted(rule, bound, arguments, compiled)
         return self._apply(rule, bound, values)

@@ -78,6 +78,8 @@ def typed(value: str, type_text: str) -> Typed:
         return decimal_literal(value)
     if name == "json":
         return Typed(f"json({quote(value)})", JSON)
+    if name in ("date", "timestamp") and value.lstrip().startswith("-"):
+        raise unsupported(f"{name.upper()} '{value}' before the year 1")
     if name.startswith("timestamp"):
         return _timestamp(value)
     if name.startswith("time"):
