@@ -65,8 +65,8 @@ class Suite:
             )["QueryExecutionId"]
         )
 
-    def wait(self, id_: str, seconds: float = 300) -> dict[str, Any]:
-        """The execution at its end.
+    def wait(self, id_: str, seconds: float = 300, poll: float = 0.02) -> dict[str, Any]:
+        """The execution at its end; ``poll``: seconds between an answer and the next question.
 
         Raises:
             TimeoutError.
@@ -78,7 +78,7 @@ class Suite:
             ]
             if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
                 return execution
-            time.sleep(0.005)
+            time.sleep(poll)
         raise TimeoutError(f"{self.name}: execution {id_} did not end within {seconds} s")
 
     def result(self, id_: str) -> tuple[list[dict[str, Any]], list[tuple[str | None, ...]]]:

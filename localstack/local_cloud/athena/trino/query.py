@@ -9,7 +9,7 @@ from local_cloud.athena.trino import ordering
 from local_cloud.athena.trino.clauses import Clauses, Compiled, Item
 from local_cloud.athena.trino.expressions import Expressions, Grouping
 from local_cloud.athena.trino.predicates import only
-from local_cloud.athena.trino.scope import Field, Scope
+from local_cloud.athena.trino.scope import ColumnOf, Field, Scope
 from local_cloud.athena.trino.syntax import position
 from local_cloud.athena.trino.typed import Typed, identifier
 from local_cloud.athena.trino.types import BIGINT, UNKNOWN
@@ -50,7 +50,13 @@ class Queries(Clauses):
         raise unsupported(f"{type(node).__name__.upper()} as a query", position(node, self.sql))
 
     def expressions(self, scope: Scope) -> Expressions:
-        return Expressions(self.sql, scope, self.needs, self.query, [])
+        return Expressions(self.sql, scope, self.needs, self._nested, [])
+
+    def _nested(self, node: exp.Expr, parent: Scope | None) -> Compiled:
+        """A query inside an expression: what its columns read, the expression reads."""
+        text, fields = self.query(node, parent)
+        self.needs.add(frozenset[ColumnOf]().union(*(f.needs for f in fields)))
+        return text, fields
 
     # -- SELECT --------------------------------------------------------------------------------------------------
 
