@@ -1,5 +1,6 @@
 """The same Glue script on this platform's Spark engine and on PySpark: 50,000 rows, start to end.
 
+Ours reads and writes S3; PySpark the same files on disk, so that nothing of ours is in its figures.
 From ``StartJobRun`` to the end of the run. Goals: 7 times sooner, and less than 3 s before the script's first line.
 """
 
@@ -37,10 +38,13 @@ def main() -> None:
     """Run both, print the table."""
     measured: dict[str, list[Measured]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for engine in ("sail", "pyspark"):
+        files = Path(folder) / "data"
+        (files / "in").mkdir(parents=True)
+        (files / "in" / "orders.csv").write_bytes(_orders())
+        for engine, path in (("sail", f"s3://{BUCKET}/"), ("pyspark", f"file://{files}/")):
             with cloud(Path(folder), engine) as started:
-                _put(started)
-                measured[engine] = [run(started, SCRIPT, path=f"s3://{BUCKET}/") for _ in range(rounds())]
+                started.client("s3").put_object(Bucket=BUCKET, Key="in/orders.csv", Body=_orders())
+                measured[engine] = [run(started, SCRIPT, path=path) for _ in range(rounds())]
     outputs = {one.output for runs in measured.values() for one in runs}
     assert len(outputs) == 1, f"the engines' results differ: {outputs}"
     best = {engine: min(runs, key=lambda one: one.seconds) for engine, runs in measured.items()}
@@ -50,18 +54,17 @@ def main() -> None:
         ["", "seconds", "times sooner", "CPU s", "peak MB", "s before the first line"],
         [
             [name, one.seconds, spark.seconds / one.seconds, one.cpu, round(one.peak_mb), one.first_line]
-            for name, one in (("this platform (Sail)", best["sail"]), ("PySpark 3.5.4", spark))
+            for name, one in (("this platform, from S3", best["sail"]), ("PySpark 3.5.4, from files", spark))
         ],
     )
 
 
-def _put(started: object) -> None:
+def _orders() -> bytes:
     lines = ["id,customer,day,amount,note"]
     for n in range(ROWS):
         note = "" if n % 11 == 0 else f"order {n % 97}"
         lines.append(f"{n},{n * 7919 % 4001},2026-01-{n * 31 % 28 + 1:02},{n * 13 % 100000 / 100:.2f},{note}")
-    body = ("\n".join(lines) + "\n").encode()
-    started.client("s3").put_object(Bucket=BUCKET, Key="in/orders.csv", Body=body)  # type: ignore[attr-defined]
+    return ("\n".join(lines) + "\n").encode()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any
 
 from mlops_platform_tests.fixtures_cloud import RunningCloud, running
 from mlops_platform_tests.glue.conftest import BUCKET, Jobs
+from mlops_platform_tests.glue.parity.side import CONF
 
 SCRIPT = """
 import json
@@ -41,7 +42,8 @@ def test_spark_and_sail_agree(jobs: Jobs, tmp_path: Path) -> None:
     assert len(sail["rows"]) == 43
     with running(tmp_path / "state", env={"LOCAL_CLOUD_GLUE_ENGINE": "pyspark"}) as cloud:
         spark_jobs = on(cloud)
-        run = spark_jobs.run(SCRIPT)
+        conf = " --conf ".join(f"{name}={value}" for name, value in CONF.items())
+        run = spark_jobs.run(SCRIPT, job={"DefaultArguments": {"--conf": conf}})
         if shutil.which("java") is None:
             assert "needs Java" in run["ErrorMessage"]
             return

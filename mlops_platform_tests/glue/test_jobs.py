@@ -110,9 +110,13 @@ def test_missing_files_and_modules_fail_before_the_script(jobs: Jobs) -> None:
     run = jobs.run(
         "print('never')",
         kind=SHELL,
-        job={"DefaultArguments": {"--additional-python-modules": "boto3,surely-not-there==1.2"}},
+        job={
+            "DefaultArguments": {
+                "--additional-python-modules": "boto3,pyarrow>=10,surely-not-there==1.2,pandas==0.1"
+            }
+        },
     )
-    assert "not installed: surely-not-there==1.2" in run["ErrorMessage"]
+    assert "not installed: surely-not-there==1.2 pandas==0.1." in run["ErrorMessage"]
     assert jobs.output(run["Id"], group="/aws-glue/python-jobs") == ""
 
 

@@ -68,6 +68,10 @@ def test_writes_behave_as_sparks(jobs: Jobs, path: str) -> None:
         three.where("false").write.parquet(path + "empty")
         out["empty"] = [spark.read.parquet(path + "empty").count(), spark.read.parquet(path + "empty").dtypes]
         out["exists"] = error(lambda: three.write.parquet(path + "empty"))
+        numbers = spark.createDataFrame([(float("nan"),), (1.5,)], "v double")
+        out["nan"] = error(lambda: numbers.write.json(path + "nan/"))
+        numbers.where(F.col("v") == 1.5).write.json(path + "numbers/")
+        out["numbers"] = rows(spark.read.json(path + "numbers/"))
         """,
         path,
     )
@@ -77,8 +81,11 @@ def test_writes_behave_as_sparks(jobs: Jobs, path: str) -> None:
     assert out["option"] == [["11"], ["3"]]
     assert out["empty"] == [0, [["id", "int"], ["day", "string"], ["s", "string"]]]
     assert out["exists"].startswith("AnalysisException")
+    assert "NaN and infinity are not written" in out["nan"]
+    assert out["numbers"] == [["1.5"]]
     bucket, prefix = path.removeprefix("s3://").split("/", 1)
-    keys = [o["Key"] for o in jobs.s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
+    listed = jobs.s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
+    keys = [o["Key"] for o in listed if "/numbers/" not in o["Key"]]
     assert any("/day=__HIVE_DEFAULT_PARTITION__/" in key for key in keys)
     assert all(key.endswith(".snappy.parquet") for key in keys), keys
 

@@ -24,6 +24,7 @@ CONF = {
     "spark.sql.codegen.wholeStage": "false",  # compiling costs more than so few rows
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.ui.showConsoleProgress": "false",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # so do the best optimisations
 }
 COLUMNS = """
     i int, sm smallint, b bigint, n int, x double, nan double, big double, tiny double, fl float, d decimal(10,2),

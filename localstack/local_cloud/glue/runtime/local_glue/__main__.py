@@ -3,7 +3,6 @@
 import importlib.metadata
 import json
 import os
-import re
 import runpy
 import sys
 import traceback
@@ -45,20 +44,33 @@ def _prepare(spec: dict) -> None:
 
 
 def _check_modules(requirements: list[str]) -> None:
-    """``--additional-python-modules`` are looked for, never downloaded."""
-    missing = []
-    for requirement in requirements:
-        name = re.split(r"[=<>!~\[; ]", requirement.rsplit("/", 1)[-1], maxsplit=1)[0]
-        try:
-            importlib.metadata.distribution(name.removesuffix(".whl").split("-")[0])
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(requirement)
+    """``--additional-python-modules`` are looked for, never downloaded.
+
+    Raises:
+        ModuleNotFoundError: some are not installed, or not in a version that was asked for.
+    """
+    missing = [one for one in requirements if not _installed(one)]
     if missing:
         names = " ".join(missing)
         raise ModuleNotFoundError(
             f"--additional-python-modules not installed: {names}. The local cloud downloads nothing when "
             f"a job starts; install them once beside it: pip install {names}"
         )
+
+
+def _installed(requirement: str) -> bool:
+    from packaging.requirements import Requirement
+    from packaging.utils import parse_wheel_filename
+
+    if requirement.endswith(".whl"):
+        name, version, *_ = parse_wheel_filename(requirement.rpartition("/")[2])
+        requirement = f"{name}=={version}"
+    wanted = Requirement(requirement)
+    try:
+        found = importlib.metadata.version(wanted.name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return wanted.specifier.contains(found, prereleases=True)
 
 
 def _exit_message(exit_: SystemExit) -> str | None:

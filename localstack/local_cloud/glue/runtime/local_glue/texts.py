@@ -38,6 +38,8 @@ def written(frame: Any, source: str, options: dict[str, Any]) -> Any:
         text = None
         if kind == "timestamp":
             text = F.date_format(column, options.get("timestampformat") or _TIMESTAMP)
+        elif source == "json" and kind in ("double", "float"):
+            text = _finite(column, field.name)
         elif kind == "date" and options.get("dateformat"):
             text = F.date_format(column, options["dateformat"])
         elif kind in ("array", "map", "struct") and _has_time(field.dataType):
@@ -48,6 +50,17 @@ def written(frame: Any, source: str, options: dict[str, Any]) -> Any:
         changed = changed or text is not None
         columns.append((column if text is None else text).alias(field.name))
     return frame.select(*columns) if changed else frame
+
+
+def _finite(column: Any, name: str) -> Any:
+    """The column; writing fails where it is NaN or infinite: Spark writes those as strings, the engine as null."""
+    from pyspark.sql.connect import functions as F
+
+    message = (
+        f"Column {name}: NaN and infinity are not written to JSON by the local Spark engine; cast to string."
+    )
+    beyond = F.isnan(column) | (F.abs(column) == F.lit(float("inf")))
+    return F.when(beyond, F.raise_error(F.lit(message))).otherwise(column)
 
 
 def csv_lines(frame: Any, keys: list[str], options: dict[str, Any]) -> Any:
