@@ -224,8 +224,11 @@ def _choice(values: Callable[[int, int], bool]) -> Callable[[Function], Any]:
         chosen = [values(n, number) for n in range(number)]
         kinds = [one.kind for one, is_value in zip(function.operands, chosen, strict=True) if is_value]
         names = {kind.typeName() for kind in kinds if kind is not None} - {"void"}
+        wide: Any
         if "string" in names and names & {"double", "float"}:
             wide = None
+        elif "decimal" in names and names & {"double", "float"}:
+            wide = "double"  # the engine would make decimals of the doubles
         elif "decimal" in names and len({str(k.simpleString()) for k in kinds if k.typeName() != "void"}) > 1:
             exact = [types.widened(kind) for kind in kinds if kind.typeName() != "void"]
             if not all(exact):
