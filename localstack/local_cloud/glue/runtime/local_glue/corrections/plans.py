@@ -10,7 +10,7 @@ import pyspark.sql.connect.proto as pb2
 
 from local_glue.corrections import lambdas, levels, sql_text
 from local_glue.corrections.proto import literal, render, text
-from local_glue.corrections.rules import RULES
+from local_glue.corrections.rules import COMPARISONS, RULES
 
 _EXPRESSIONS = {
     "project": ("expressions",),
@@ -144,7 +144,7 @@ def _functions(expression: Any, bound: list[lambdas.Binding]) -> list[levels.Fou
             name, operands = "cast", [expression.cast.expr]
         else:
             return found
-    if name not in RULES or (not operands and name != "version"):
+    if name in COMPARISONS or name not in RULES or (not operands and name != "version"):
         return found
     if name in ("avg", "mean"):
         over = lambda other: _renamed(expression, other)  # noqa: E731

@@ -252,6 +252,21 @@ def _choice(values: Callable[[int, int], bool]) -> Callable[[Function], Any]:
     return rule
 
 
+def _compared(function: Function) -> Any:
+    """Doubles beside decimals: Spark compares doubles; the engine would round them to 15 places first."""
+    names = {one.kind.typeName() for one in function.operands if one.kind is not None}
+    if "decimal" not in names or not names & {"double", "float"}:
+        return None
+    return Same(tuple(Cast(Raw(one.node), "double") for one in function.operands))
+
+
+def _null_if(function: Function) -> Any:
+    first, second = function.operands
+    if not types.is_double(first.kind) or not types.decimal_of(second.kind):
+        return None
+    return Same((Raw(first.node), Cast(Raw(second.node), "double")))
+
+
 def _nested_text(function: Function) -> Any:
     if types.contains(function.operands[0].kind, "double", "float", "decimal", "timestamp", "timestamp_ntz"):
         refuse(function.name, function.text)
@@ -295,69 +310,28 @@ def _after_first(index: int, _: int) -> bool:
 
 
 _TEXT_ALL = (
-    "concat",
-    "concat_ws",
-    "||",
-    "replace",
-    "translate",
-    "contains",
-    "startswith",
-    "endswith",
-    "instr",
+    *("concat", "concat_ws", "||", "replace", "translate", "contains", "startswith"),
+    *("endswith", "instr", "levenshtein", "like", "ilike", "rlike", "split_part"),
+    *("find_in_set", "locate", "position"),
 )
-_TEXT_ALL += ("levenshtein", "like", "ilike", "rlike", "split_part", "find_in_set", "locate", "position")
 _TEXT_FIRST = (
-    "upper",
-    "lower",
-    "ucase",
-    "lcase",
-    "length",
-    "char_length",
-    "character_length",
-    "len",
-    "substring",
+    *("upper", "lower", "ucase", "lcase", "length", "char_length", "character_length", "len"),
+    *("substring", "substr", "left", "right", "lpad", "rpad", "trim", "ltrim", "rtrim"),
+    *("btrim", "reverse", "initcap", "split", "repeat", "regexp_replace", "regexp_extract"),
+    *("regexp_extract_all", "substring_index", "ascii", "md5", "sha", "sha1", "sha2", "crc32"),
+    *("base64", "encode", "soundex", "octet_length", "bit_length", "overlay", "mask"),
+    *("url_encode", "regexp_count", "regexp_instr", "regexp_substr"),
 )
-_TEXT_FIRST += (
-    "substr",
-    "left",
-    "right",
-    "lpad",
-    "rpad",
-    "trim",
-    "ltrim",
-    "rtrim",
-    "btrim",
-    "reverse",
-    "initcap",
-)
-_TEXT_FIRST += (
-    "split",
-    "repeat",
-    "regexp_replace",
-    "regexp_extract",
-    "regexp_extract_all",
-    "substring_index",
-    "ascii",
-)
-_TEXT_FIRST += (
-    "md5",
-    "sha",
-    "sha1",
-    "sha2",
-    "crc32",
-    "base64",
-    "encode",
-    "soundex",
-    "octet_length",
-    "bit_length",
-)
-_TEXT_FIRST += ("overlay", "mask", "url_encode", "regexp_count", "regexp_instr", "regexp_substr")
 
 _NOT_PLAIN = ("double", "float", "array", "map", "struct", "binary", "timestamp", "timestamp_ntz")
+
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "<=>", "between", "in")
+"""Looked at only beside a decimal literal: asking for types costs more than most comparisons are worth."""
 
 RULES: dict[str, Callable[[Function], Any]] = {
     **dict.fromkeys(_TEXT_ALL, _text_function),
     **dict.fromkeys(_TEXT_FIRST, _first_as_text),
+    **dict.fromkeys(COMPARISONS, _compared),
     "/": _divide,
     "%": _arithmetic(types.remainder),
     "mod": _arithmetic(types.remainder),
@@ -375,6 +349,7 @@ RULES: dict[str, Callable[[Function], Any]] = {
     "date_diff": _to_int,
     "cast": _cast,
     "string": _cast,
+    "nullif": _null_if,
     "coalesce": _choice(_any),
     "ifnull": _choice(_any),
     "nvl": _choice(_any),

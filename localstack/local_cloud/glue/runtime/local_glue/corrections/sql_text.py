@@ -15,6 +15,15 @@ from local_glue.corrections.strings import as_text
 
 _OPERATORS = ("=", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "and", "or")
 _BY_CLASS = {
+    "EQ": "==",
+    "NEQ": "!=",
+    "LT": "<",
+    "LTE": "<=",
+    "GT": ">",
+    "GTE": ">=",
+    "NullSafeEQ": "<=>",
+    "Between": "between",
+    "In": "in",
     "Div": "/",
     "Mod": "%",
     "Add": "+",
@@ -107,7 +116,8 @@ def _functions(node: Any, bound: dict[str, Any]) -> list[levels.Found]:
     operands = [
         child for child in _children(node) if isinstance(child, exp.Expression) and _is_operand(child)
     ]
-    if not operands and name != "version":
+    unlikely = name in rules.COMPARISONS and not any(_is_decimal(one) for one in operands)
+    if unlikely or (not operands and name != "version"):
         return found
     found.append(
         levels.Found(
@@ -145,6 +155,14 @@ def _is_operand(node: Any) -> bool:
     if isinstance(node, exp.Identifier):  # the variable of a lambda, or a name
         return isinstance(node.parent, exp.Binary | exp.Unary | exp.Func | exp.If | exp.Lambda)
     return not isinstance(node, exp.DataType | exp.Var | exp.Lambda | exp.Star)
+
+
+def _is_decimal(node: Any) -> bool:
+    """Whether the operand is a decimal literal, as ``0.5`` is to Spark."""
+    from sqlglot import exp
+
+    node = node.unnest().this if isinstance(node.unnest(), exp.Neg) else node.unnest()
+    return isinstance(node, exp.Literal) and not node.is_string and "." in str(node.this)
 
 
 def _literal(node: Any) -> Any:
