@@ -10,7 +10,7 @@ import pyspark.sql.connect.proto as pb2
 
 from local_glue.corrections import lambdas, levels, sql_text
 from local_glue.corrections.proto import literal, render, text
-from local_glue.corrections.rules import COMPARISONS, RULES
+from local_glue.corrections.rules import RULES, harmless
 
 _EXPRESSIONS = {
     "project": ("expressions",),
@@ -144,7 +144,8 @@ def _functions(expression: Any, bound: list[lambdas.Binding]) -> list[levels.Fou
             name, operands = "cast", [expression.cast.expr]
         else:
             return found
-    if name in COMPARISONS or name not in RULES or (not operands and name != "version"):
+    literals = [literal(one) for one in operands]
+    if name not in RULES or harmless(name, literals) or (not operands and name != "version"):
         return found
     if name in ("avg", "mean"):
         over = lambda other: _renamed(expression, other)  # noqa: E731
@@ -153,7 +154,7 @@ def _functions(expression: Any, bound: list[lambdas.Binding]) -> list[levels.Fou
             name=name,
             operands=operands,
             probes=[lambdas.outside(one, bound) for one in operands],
-            literals=[literal(one) for one in operands],
+            literals=literals,
             height=1 + max((one.height for one in found), default=0),
             text=lambda: text(expression),
             replace=lambda result: expression.CopyFrom(render(result, expression)),

@@ -326,7 +326,13 @@ _TEXT_FIRST = (
 _NOT_PLAIN = ("double", "float", "array", "map", "struct", "binary", "timestamp", "timestamp_ntz")
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "<=>", "between", "in")
-"""Looked at only beside a decimal literal: asking for types costs more than most comparisons are worth."""
+
+
+def harmless(name: str, literals: list[Any]) -> bool:
+    """Whether this is a comparison with strings or whole numbers, whose other side's type is of no matter."""
+    plain = [isinstance(one, int | str) for one in literals]
+    return name in COMPARISONS and len(plain) > 1 and (plain[0] or all(plain[1:]))
+
 
 RULES: dict[str, Callable[[Function], Any]] = {
     **dict.fromkeys(_TEXT_ALL, _text_function),

@@ -116,15 +116,15 @@ def _functions(node: Any, bound: dict[str, Any]) -> list[levels.Found]:
     operands = [
         child for child in _children(node) if isinstance(child, exp.Expression) and _is_operand(child)
     ]
-    unlikely = name in rules.COMPARISONS and not any(_is_decimal(one) for one in operands)
-    if unlikely or (not operands and name != "version"):
+    literals = [_literal(one) for one in operands]
+    if rules.harmless(name, literals) or (not operands and name != "version"):
         return found
     found.append(
         levels.Found(
             name=name,
             operands=operands,
             probes=[_outside(one, bound) for one in operands],
-            literals=[_literal(one) for one in operands],
+            literals=literals,
             height=1 + max((one.height for one in found), default=0),
             text=lambda: str(node.sql(dialect="spark")),
             replace=lambda result: _replace(node, result),
@@ -155,14 +155,6 @@ def _is_operand(node: Any) -> bool:
     if isinstance(node, exp.Identifier):  # the variable of a lambda, or a name
         return isinstance(node.parent, exp.Binary | exp.Unary | exp.Func | exp.If | exp.Lambda)
     return not isinstance(node, exp.DataType | exp.Var | exp.Lambda | exp.Star)
-
-
-def _is_decimal(node: Any) -> bool:
-    """Whether the operand is a decimal literal, as ``0.5`` is to Spark."""
-    from sqlglot import exp
-
-    node = node.unnest().this if isinstance(node.unnest(), exp.Neg) else node.unnest()
-    return isinstance(node, exp.Literal) and not node.is_string and "." in str(node.this)
 
 
 def _literal(node: Any) -> Any:
