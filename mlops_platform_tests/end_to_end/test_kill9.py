@@ -23,7 +23,7 @@ FROM clean_tickets GROUP BY day ORDER BY day
 def project(tmp_path: Path) -> Iterator[Project]:
     made = copy_checkout(tmp_path / "project")
     try:
-        made.mlops("provision", MLOPS_SEED_ROWS="4000")
+        made.mlops("provision", MLOPS_SEED_ROWS="12000")
         yield made
     finally:
         made.mlops("local", "down", check=False)
@@ -61,7 +61,6 @@ def wait_for_running_job(project: Project, process: "subprocess.Popen[str]") -> 
     while time.monotonic() < deadline and process.poll() is None:
         running = [r for r in job_runs(project) if r["JobRunState"] == "RUNNING"]
         if running:
-            time.sleep(1.0)  # well into the script
             return str(running[0]["Id"])
         time.sleep(0.2)
     raise AssertionError("the Glue job never ran")
@@ -80,7 +79,7 @@ def job_name(project: Project) -> str:
 
 
 def acknowledge(project: Project) -> None:
-    """Have one thing acknowledged by each kind of service."""
+    """Have one thing acknowledged by each kind of service; meanwhile the job gets well into its script."""
     client = project.cloud.client
     client("s3").put_object(Bucket="mlops-lake", Key="acknowledged", Body=b"x")
     client("ssm").put_parameter(Name="/acknowledged", Value="x", Type="String")

@@ -27,7 +27,10 @@ class Recorded:
     """AWS Batch in Ireland, as far as it was recorded: SubmitJob, then these states of the job one after another."""
 
     def __init__(self, *states: dict[str, Any]) -> None:
-        self._real = boto3.client("batch", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+        self._real = boto3.client(
+            "batch", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x",
+            endpoint_url="https://batch.eu-west-1.amazonaws.com",  # whatever AWS_ENDPOINT_URL says here
+        )  # fmt: skip
         self.meta = self._real.meta
         self._states = list(states)
         self.submitted: dict[str, Any] = {}
