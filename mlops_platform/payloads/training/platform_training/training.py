@@ -284,6 +284,9 @@ def _processes(world: World, cuda: bool) -> Any:
         torch.distributed.init_process_group("nccl" if cuda else "gloo")
         try:
             yield
+            # Gloo's thread lets go of the last broadcast's tensors under the GIL, and DDP's end waits for that thread
+            # while holding it: let the thread come to its end first.
+            torch.distributed.barrier()
         finally:
             torch.distributed.destroy_process_group()
 
